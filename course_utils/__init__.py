@@ -7,6 +7,7 @@
     vectorstore  put texts and vectors into Milvus, search them
     rag          the handbook, its chunks, and the prompt that cites them
     files        writes that a kill can't leave half done
+    noise        hides the libraries' messages that say nothing to a learner
     exercises    check, hint, solution, progress
 
 Nothing is re-exported, so `import course_utils` costs milliseconds and no torch.

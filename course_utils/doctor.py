@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from course_utils import runtime
+from course_utils import noise, runtime
 
 DISTRIBUTION = "llm-engineering-course"
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
@@ -85,6 +85,7 @@ class _Failure(Exception):
 
 def examine() -> Checkup:
     """Run all checks, in a few seconds."""
+    noise.hide_known()
     return Checkup(tuple(_run(name, check, remedy) for name, check, remedy in CHECKS))
 
 
@@ -228,9 +229,9 @@ def _check_milvus() -> str:
 
     from course_utils import vectorstore
 
-    # Lite keeps its folder open until the process ends, so what can't be removed yet stays.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        client = vectorstore.connect(Path(folder) / "doctor.db")
+    with tempfile.TemporaryDirectory() as folder:
+        uri = Path(folder) / "doctor.db"
+        client = vectorstore.connect(uri)
         try:
             client.create_collection("probe", dimension=2, id_type="string", max_length=8)
             rows = [{"id": "east", "vector": [1.0, 0.0]}, {"id": "north", "vector": [0.0, 1.0]}]
@@ -238,21 +239,23 @@ def _check_milvus() -> str:
             nearest = client.search("probe", data=[np.array([0.1, 0.9])], limit=1)[0][0]["id"]
         finally:
             client.close()
+            vectorstore.release(uri)
     if nearest != "north":
         raise _Failure(f"the nearest of two vectors came back as {nearest!r}", INSTALL_REMEDY)
     return f"Milvus Lite {importlib.metadata.version('milvus-lite')} stores and finds"
 
 
 def _check_kernel() -> str:
-    """Whether the kernel that the notebooks name is the Python that runs this."""
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    """Whether the kernel that the notebooks name runs in this Python's environment."""
+    import ipykernel  # noqa: F401  the kernel itself
+    from jupyter_client import KernelManager
+    from jupyter_client.kernelspec import NoSuchKernel
 
     remedy = "activate the course's environment, then run: python -m ipykernel install --sys-prefix"
     try:
-        spec = KernelSpecManager().get_kernel_spec("python3")
+        command = KernelManager(kernel_name="python3").format_kernel_cmd()[0]
     except NoSuchKernel:
         raise _Failure("no kernel named python3", remedy) from None
-    command = shutil.which(spec.argv[0]) or spec.argv[0]
     # A virtual environment's python is a link, so folders are compared and not files.
     if Path(command).parent.resolve() != Path(sys.executable).parent.resolve():
         raise _Failure(f"kernel python3 runs {command}, this is {sys.executable}", remedy)

@@ -45,6 +45,8 @@ def generate(
     of the prompt.
 
     Args:
+        model: A causal language model.
+        tokenizer: Its tokenizer, with a chat template.
         chats: Each a list of messages; the model writes the next assistant message.
         generation_config: The library's own object; greedy with 64 new tokens by default.
         batch_size: How many chats go through the model at once.

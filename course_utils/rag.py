@@ -102,8 +102,9 @@ def chunk_article(
     stands whole in one of them.
 
     Args:
-        max_words: Most words of a chunk, its title aside. 120 English words are about 160 tokens, and the
-            embedding model reads 256.
+        article: As `read_article` returns it.
+        max_words: Most words of a chunk, its title aside. 120 English words are about 160
+            tokens, and the embedding model reads 256.
         overlap_words: Words that a window repeats from the one before it.
 
     Raises:
@@ -154,6 +155,4 @@ def _windows(text: str, max_words: int, overlap_words: int) -> list[str]:
     # Spread the windows evenly, so that the last one isn't a stub.
     size = -(-(len(spans) + (count - 1) * overlap_words) // count)
     starts = [number * (size - overlap_words) for number in range(count)]
-    return [
-        text[spans[start][0] : spans[min(start + size, len(spans)) - 1][1]] for start in starts
-    ]
+    return [text[spans[start][0] : spans[min(start + size, len(spans)) - 1][1]] for start in starts]

@@ -130,10 +130,13 @@ def peak_memory_bytes() -> int:
         import psutil
 
         return psutil.Process().memory_info().peak_wset
+    if sys.platform == "linux":
+        # Not getrusage: its maximum includes what the parent held when it started this process.
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024  # the file counts in KiB
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage: macOS bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 @dataclass
@@ -184,8 +187,8 @@ def preflight(*, memory_gb: float, minutes: dict[Tier, float]) -> str:
     free_gb = free_memory_bytes() / 1e9
     if free_gb < memory_gb:
         raise MemoryError(
-            f"this lesson needs {memory_gb:g} GB of memory and {free_gb:.1f} GB are free; shut down "
-            "other notebooks (Kernel > Shut Down All Kernels), close other programs, run again"
+            f"this lesson needs {memory_gb:g} GB of memory and {free_gb:.1f} GB are free; shut "
+            "down other notebooks (Kernel > Shut Down All Kernels), close other programs, run again"
         )
     name = tier()
     expected = f"about {minutes[name]:g} min" if name in minutes else "time not measured here"

