@@ -45,7 +45,7 @@ def tiny_lm():
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=40,
+        max_position_embeddings=128,
         tie_word_embeddings=True,
         bos_token_id=1,
         eos_token_id=2,
