@@ -1,0 +1,130 @@
+"""Articles are read with errors that name the file; chunks lose nothing."""
+
+from datetime import date
+
+import pytest
+
+from course_utils import rag, runtime
+
+ARTICLE = """---
+id: ropes
+title: Ropes
+topic: safety
+updated_at: 2026-01-31
+---
+
+First line.
+
+## Age
+
+Ten years.
+"""
+
+
+def write(folder, text=ARTICLE, name="ropes.md"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def article(body):
+    return rag.Article("ropes", "Ropes", "safety", date(2026, 1, 31), body)
+
+
+def test_an_article_is_read_with_its_front_matter(tmp_path):
+    assert rag.read_article(write(tmp_path)) == rag.Article(
+        "ropes", "Ropes", "safety", date(2026, 1, 31), "First line.\n\n## Age\n\nTen years."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Just text.\n", "no front matter; start the file"),
+        (ARTICLE.replace("title: Ropes\n", ""), "lacks 'title'; add a line"),
+        (ARTICLE.replace("title: Ropes", "title: Ropes: when"), "line 3: front matter isn't YAML"),
+        (ARTICLE.replace("2026-01-31", "31/01/2026"), "'31/01/2026' is not a date; write it as"),
+        (ARTICLE.replace("2026-01-31", "2026-01-31 10:00:00"), "is not a date"),
+        (ARTICLE.replace("id: ropes", "id: rope"), "id: 'rope' differs from the file name"),
+        (ARTICLE.split("First")[0], "the article has no text"),
+        ("---\n- a list\n---\ntext\n", "holds no 'key: value' lines"),
+    ],
+)
+def test_a_malformed_article_names_file_and_remedy(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError, match=message) as error:
+        rag.read_article(path)
+    assert str(path) in str(error.value)
+
+
+def test_an_article_in_another_encoding_says_so(tmp_path):
+    path = tmp_path / "ropes.md"
+    path.write_bytes(ARTICLE.replace("Ten", "Zehn für").encode("latin-1"))
+    with pytest.raises(ValueError, match="not UTF-8 .*save it as UTF-8"):
+        rag.read_article(path)
+
+
+def test_a_folder_without_articles_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no \.md file"):
+        rag.read_handbook(tmp_path)
+
+
+def test_a_folder_is_read_in_the_order_of_the_ids(tmp_path):
+    write(tmp_path)
+    write(tmp_path, ARTICLE.replace("id: ropes", "id: axes"), "axes.md")
+    assert [article.id for article in rag.read_handbook(tmp_path)] == ["axes", "ropes"]
+
+
+def test_sections_are_cut_at_headings_and_carry_the_title():
+    chunks = rag.chunk_article(article("First line.\n\n## Age\n\nTen years."))
+    assert chunks == [
+        rag.Chunk("ropes#0", "ropes", "Ropes\nFirst line.", "2026-01-31"),
+        rag.Chunk("ropes#1", "ropes", "Ropes\n## Age\n\nTen years.", "2026-01-31"),
+    ]
+
+
+def test_a_long_section_is_cut_into_windows_that_overlap():
+    words = [f"w{number}" for number in range(25)]
+    chunks = rag.chunk_article(article(" ".join(words)), max_words=10, overlap_words=2)
+    windows = [chunk.text.removeprefix("Ropes\n").split() for chunk in chunks]
+    assert windows == [words[0:10], words[8:18], words[16:25]]
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 18, 19, 50, 101])
+def test_windows_lose_no_word_and_keep_to_the_limit(count):
+    words = [f"w{number}" for number in range(count)]
+    chunks = rag.chunk_article(article(" ".join(words)), max_words=10, overlap_words=3)
+    windows = [chunk.text.removeprefix("Ropes\n").split() for chunk in chunks]
+    assert all(len(window) <= 10 for window in windows)
+    rebuilt = windows[0] + [word for window in windows[1:] for word in window[3:]]
+    assert rebuilt == words
+
+
+def test_windows_keep_line_breaks_and_tables():
+    body = "| a | b |\n|---|---|\n| 1 | 2 |"
+    assert rag.chunk_article(article(body))[0].text == f"Ropes\n{body}"
+
+
+@pytest.mark.parametrize(("max_words", "overlap_words"), [(10, 5), (0, 0), (10, -1)])
+def test_windows_that_would_not_move_on_are_refused(max_words, overlap_words):
+    with pytest.raises(ValueError, match="must exceed twice overlap_words"):
+        rag.chunk_article(article("text"), max_words=max_words, overlap_words=overlap_words)
+
+
+def test_the_prompt_heads_each_chunk_with_its_source():
+    chunks = rag.chunk_article(article("First line.\n\n## Age\n\nTen years."))
+    system, user = rag.cited_chat("How old?", chunks)
+    assert system == {"role": "system", "content": rag.INSTRUCTIONS}
+    assert user["role"] == "user"
+    assert user["content"] == (
+        "[ropes] Ropes\nFirst line.\n\n[ropes] Ropes\n## Age\n\nTen years.\n\nQuestion: How old?"
+    )
+
+
+@pytest.mark.slow
+def test_no_chunk_of_the_handbook_is_cut_off_by_the_embedding_model(minilm):
+    articles = rag.read_handbook(runtime.data_dir() / "handbook")
+    chunks = [chunk for each in articles for chunk in rag.chunk_article(each)]
+    lengths = [len(minilm.tokenizer(chunk.text)["input_ids"]) for chunk in chunks]
+    over = [chunk.id for chunk, n in zip(chunks, lengths, strict=True) if n > minilm.max_seq_length]
+    assert over == []
