@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 FIRST_LESSON := notebooks/00_start_here.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks doctor format constraints clean
+.PHONY: help setup lab test lint unit notebooks doctor format wheel constraints latest clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -57,8 +57,25 @@ format: setup  ## put code and notebooks into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
+wheel: setup  ## build the course with its data into dist/, for Colab
+	@$(RUN) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
 constraints: setup  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py
+
+# In a copy of the tree, so that neither .venv nor constraints.txt changes here.
+latest:  ## the tests against the newest releases of every package
+	@rm -rf build/latest && mkdir -p build/latest
+	@git archive HEAD | tar -x -C build/latest
+	@echo "==> installing the newest releases into build/latest/.venv"
+	@$(PYTHON) -m venv build/latest/.venv
+	@cd build/latest && $(RUN) -m pip install --quiet -e ".[lab,dev,site]" \
+	  && $(RUN) -m pip install --quiet --no-deps -r requirements-no-deps.txt \
+	  && cp constraints.txt known-good.txt && $(RUN) tests/write_constraints.py && touch $(STAMP)
+	@echo "==> what differs from the known-good set"
+	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
+	@$(MAKE) -C build/latest unit notebooks
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache

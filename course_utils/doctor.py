@@ -124,7 +124,7 @@ def _check_packages() -> str:
     """Compare the course's own requirements with the versions that its tests ran on."""
     pinned = known_good_versions()
     wrong = []
-    names = _required_packages()
+    names = required_packages()
     for name in names:
         try:
             installed = importlib.metadata.version(name)
@@ -147,7 +147,7 @@ def known_good_versions() -> dict[str, str]:
     return {name.strip().lower(): version.strip() for name, version in pins}
 
 
-def _required_packages() -> list[str]:
+def required_packages() -> list[str]:
     """Return what the course needs to run and to be shown: its requirements and `lab`."""
     requirements = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
     return sorted(

@@ -93,7 +93,7 @@ def read_article(path: Path) -> Article:
 
 
 def chunk_article(
-    article: Article, *, max_words: int = 120, overlap_words: int = 20
+    article: Article, *, max_words: int = 80, overlap_words: int = 15
 ) -> list[Chunk]:
     """Cut an article into chunks, first at its headings, then by words.
 
@@ -103,7 +103,7 @@ def chunk_article(
 
     Args:
         article: As `read_article` returns it.
-        max_words: Most words of a chunk, its title aside. 120 English words are about 160
+        max_words: Most words of a chunk, its title aside. 80 English words are about 110
             tokens, and the embedding model reads 256.
         overlap_words: Words that a window repeats from the one before it.
 

@@ -5,6 +5,7 @@ and shows for each rule that it finds a planted breach.
 """
 
 import ast
+import itertools
 import re
 import statistics
 from collections.abc import Iterator
@@ -66,9 +67,11 @@ def head_problems(notebook: Notebook) -> Iterator[str]:
     aims = re.search(r"You will\n\n((?:- .+\n)+)", first)
     if aims is None or not 3 <= len(aims[1].splitlines()) <= 4:
         yield "the first cell lacks 'You will' with 3 or 4 points"
-    needs = re.search(r"^\*Minutes: .*laptop.*T4.* Memory: .*GB.* Needs: .+\*$", first, re.MULTILINE)
+    needs = re.search(
+        r"^\*Minutes: .*laptop.*T4.* Memory: .*GB.* Needs: .+\*$", first, re.MULTILINE
+    )
     if needs is None:
-        yield "the first cell lacks the line '*Minutes: ... laptop ... T4 ... Memory: ... Needs: ...*'"
+        yield "the first cell lacks the line '*Minutes: laptop, T4. Memory: GB. Needs: ...*'"
 
 
 def section_problems(notebook: Notebook) -> Iterator[str]:
@@ -83,7 +86,7 @@ def section_problems(notebook: Notebook) -> Iterator[str]:
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, flags=re.MULTILINE)]
     if levels.count(1) != 1:
         yield f"{levels.count(1)} headings of level 1; the title is the only one"
-    if any(after > before + 1 for before, after in zip(levels, levels[1:], strict=False)):
+    if any(after > before + 1 for before, after in itertools.pairwise(levels)):
         yield "a heading skips a level"
 
 
@@ -94,14 +97,16 @@ def setup_problems(notebook: Notebook) -> Iterator[str]:
     if not code or setup != code[:1]:
         yield "the first code cell, and only it, carries the tag 'setup'"
     for cell in code:
-        if cell not in setup and re.search(r"^\s*[!%]\s*(pip|conda|uv)\b", cell.source, re.MULTILINE):
+        if cell not in setup and re.search(
+            r"^\s*[!%]\s*(pip|conda|uv)\b", cell.source, re.MULTILINE
+        ):
             yield f"a cell outside the set-up installs something: {cell.source.splitlines()[0]}"
     if not any("runtime.preflight(" in cell.source for cell in code):
         yield "no cell calls runtime.preflight(...)"
 
 
-def budget_problems(notebook: Notebook) -> Iterator[str]:
-    """As much prose as code, short cells, short functions."""
+def word_problems(notebook: Notebook) -> Iterator[str]:
+    """As much prose as code, in cells and in words."""
     code, text = code_cells(notebook), prose_cells(notebook)
     if len(text) < len(code):
         yield f"{len(text)} prose cells for {len(code)} code cells"
@@ -109,6 +114,11 @@ def budget_problems(notebook: Notebook) -> Iterator[str]:
     code_words = sum(len(cell.source.split()) for cell in code)
     if prose_words < code_words:
         yield f"{prose_words} words of prose for {code_words} of code"
+
+
+def length_problems(notebook: Notebook) -> Iterator[str]:
+    """Short cells, short functions."""
+    code = code_cells(notebook)
     lengths = [lines_of(cell) for cell in code] or [0]
     if statistics.median(lengths) > MAX_MEDIAN_CODE_LINES:
         yield f"the median code cell has {statistics.median(lengths)} lines"
@@ -131,7 +141,9 @@ def file_problems(notebook: Notebook) -> Iterator[str]:
             yield "outputs are committed; run make format"
             break
     for cell in notebook.cells:
-        path = re.search(r"(?<![\w.:/])(/(home|Users|root|tmp|work|content)/|[A-Z]:\\)", cell.source)
+        path = re.search(
+            r"(?<![\w.:/])(/(home|Users|root|tmp|work|content)/|[A-Z]:\\)", cell.source
+        )
         if path:
             yield f"an absolute path: {cell.source[path.start() : path.start() + 40]}"
     checks = tagged(notebook, "check")
@@ -148,7 +160,9 @@ def exercise_problems(notebook: Notebook) -> Iterator[str]:
     if not exercises:
         yield "no cell carries the tag 'exercise'"
     for cell in exercises:
-        if "= ..." not in cell.source or not re.search(r'^check\("\d\d\.\d"', cell.source, re.MULTILINE):
+        if "= ..." not in cell.source or not re.search(
+            r'^check\("\d\d\.\d"', cell.source, re.MULTILINE
+        ):
             yield f"an exercise isn't a stub with a check: {cell.source.splitlines()[0]}"
 
 
@@ -156,7 +170,8 @@ RULES = (
     head_problems,
     section_problems,
     setup_problems,
-    budget_problems,
+    word_problems,
+    length_problems,
     file_problems,
     exercise_problems,
 )

@@ -60,7 +60,7 @@ def test_a_malformed_article_names_file_and_remedy(tmp_path, text, message):
 def test_an_article_in_another_encoding_says_so(tmp_path):
     path = tmp_path / "ropes.md"
     path.write_bytes(ARTICLE.replace("Ten", "Zehn für").encode("latin-1"))
-    with pytest.raises(ValueError, match="not UTF-8 .*save it as UTF-8"):
+    with pytest.raises(ValueError, match=r"not UTF-8 .*save it as UTF-8"):
         rag.read_article(path)
 
 

@@ -1,0 +1,121 @@
+"""By hand first, by helper for real: both directions.
+
+A lesson makes the calls that it teaches itself, where the learner sees their arguments. And
+no lesson writes again what the package holds.
+"""
+
+import ast
+
+import nbformat
+import notebook_rules
+import pytest
+
+from course_utils import runtime
+
+TAUGHT = {
+    "00_start_here": {
+        "AutoTokenizer.from_pretrained",
+        "AutoModelForCausalLM.from_pretrained",
+        "SentenceTransformer",
+        "embedder.encode",
+        "MilvusClient.create_schema",
+        "client.create_collection",
+        "client.search",
+        "tokenizer.apply_chat_template",
+        "model.generate",
+        "tokenizer.decode",
+        # the helpers that do the same in full
+        "vectorstore.ingest",
+        "vectorstore.search",
+        "rag.cited_chat",
+        "generation.generate",
+        "doctor.examine",
+    },
+}
+RUN_LENGTH = 3  # three statements of the same form in a row are no coincidence
+
+
+def package_runs():
+    runs = set()
+    for path in runtime.PACKAGE_DIR.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                runs |= notebook_rules.statement_runs(node, RUN_LENGTH)
+    return runs
+
+
+def package_names():
+    trees = (ast.parse(path.read_text("utf-8")) for path in runtime.PACKAGE_DIR.rglob("*.py"))
+    definitions = (ast.FunctionDef, ast.ClassDef)
+    return {
+        node.name
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, definitions) and not node.name.startswith("_")
+    }
+
+
+def repeated(notebook):
+    """Return what a notebook defines or writes that the package holds already."""
+    problems, names, runs = [], package_names(), package_runs()
+    for cell in notebook_rules.code_cells(notebook):
+        tree = ast.parse(notebook_rules.python_of(cell))
+        problems += [
+            f"defines {node.name}, which the package has"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names
+        ]
+        for run in notebook_rules.statement_runs(tree, RUN_LENGTH) & runs:
+            problems.append(f"repeats statements of the package: {run[:80]}")
+    return problems
+
+
+def test_each_lesson_has_its_list_of_taught_calls():
+    assert sorted(TAUGHT) == [path.stem for path in notebook_rules.NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", notebook_rules.NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_taught_calls_stand_in_the_lesson(path):
+    calls = notebook_rules.calls_of(notebook_rules.read(path))
+    assert TAUGHT[path.stem] - calls == set()
+
+
+@pytest.mark.parametrize("path", notebook_rules.NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_lesson_does_not_repeat_the_package(path):
+    assert repeated(notebook_rules.read(path)) == []
+
+
+def cell(source):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+
+
+def test_a_function_of_the_package_written_again_is_found():
+    assert repeated(cell("def cited_chat(question, hits):\n    return []")) == [
+        "defines cited_chat, which the package has"
+    ]
+
+
+def test_the_body_of_a_helper_under_other_names_is_found():
+    found = repeated(
+        cell(
+            "spans = [m.span() for m in re.finditer(r'\\S+', words)]\n"
+            "if len(spans) <= size:\n    return_value = [words]\n"
+            "total = fields - {VECTOR}\n"
+            "known: dict[str, int] = {}\n"
+            "for place, item in enumerate(items):\n"
+            "    if set(item) != total:\n        raise ValueError(f'{place}')\n"
+        )
+    )
+    assert found == []  # the same ideas in another order are no copy
+    source = (runtime.PACKAGE_DIR / "generation.py").read_text()
+    body = source.split("rows = [torch.tensor(")[1].split("length = ")[0]
+    copied = (
+        ("rows = [torch.tensor(" + body).replace("input_ids", "ids").replace("rows", "prompts_")
+    )
+    lines = [line.strip() if not line.startswith("     ") else line for line in copied.splitlines()]
+    assert any("repeats statements" in problem for problem in repeated(cell("\n".join(lines))))
+
+
+def test_ordinary_notebook_code_is_no_repetition():
+    assert repeated(cell("vectors = model.encode(texts)\nprint(vectors.shape)\nvectors[:2]")) == []
