@@ -37,9 +37,9 @@ class Finding:
     remedy: str = ""  # empty when ok
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkup:
-    """All findings; a notebook shows them as a table, `print` as text."""
+    """All findings: a table in a notebook, aligned text elsewhere."""
 
     findings: tuple[Finding, ...]
 
@@ -53,7 +53,7 @@ class Checkup:
         """What to do, one line for each failed check."""
         return [f"{f.check}: {f.remedy}" for f in self.findings if not f.ok]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         width = max(len(finding.check) for finding in self.findings)
         lines = []
         for finding in self.findings:
