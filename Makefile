@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt requirements-no-deps.txt
 
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
-	@$(BIN)/jupyter lab $(FIRST_LESSON)
+	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=.
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook with the network blocked
 

@@ -92,19 +92,18 @@ def read_article(path: Path) -> Article:
     return Article(**{key: fields[key] for key in FRONT_MATTER_KEYS}, body=body)
 
 
-def chunk_article(
-    article: Article, *, max_words: int = 80, overlap_words: int = 15
-) -> list[Chunk]:
-    """Cut an article into chunks, first at its headings, then by words.
+def chunk_article(article: Article, *, max_words: int = 80, overlap_words: int = 15) -> list[Chunk]:
+    """Cut an article into chunks: at its headings, then between paragraphs and list items.
 
-    A section of at most `max_words` stays whole. A longer one is cut into windows of nearly
-    equal size that share `overlap_words` with their neighbour, so that a sentence at a border
-    stands whole in one of them.
+    Paragraphs and list items of a section share a chunk as long as they fit. One that is too
+    long by itself is cut into windows of nearly equal size that share `overlap_words`, so that
+    a sentence at a border stands whole in one of them. Each chunk carries the title and its
+    section's heading.
 
     Args:
         article: As `read_article` returns it.
-        max_words: Most words of a chunk, its title aside. 80 English words are about 110
-            tokens, and the embedding model reads 256.
+        max_words: Most words of a chunk, title and heading aside. 80 English words are about
+            110 tokens, and the embedding model reads 256.
         overlap_words: Words that a window repeats from the one before it.
 
     Raises:
@@ -115,19 +114,19 @@ def chunk_article(
             f"max_words={max_words} must exceed twice overlap_words={overlap_words}; "
             "raise the one or lower the other"
         )
-    windows = [
-        window
-        for section in _sections(article.body)
-        for window in _windows(section, max_words, overlap_words)
+    texts = [
+        "\n".join(filter(None, (article.title, heading, piece)))
+        for heading, text in _sections(article.body)
+        for piece in _pieces(text, max_words, overlap_words)
     ]
     return [
         Chunk(
             id=f"{article.id}#{number}",
             article_id=article.id,
-            text=f"{article.title}\n{window}",
+            text=text,
             updated_at=article.updated_at.isoformat(),
         )
-        for number, window in enumerate(windows)
+        for number, text in enumerate(texts)
     ]
 
 
@@ -140,10 +139,41 @@ def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
     ]
 
 
-def _sections(body: str) -> list[str]:
-    """Split Markdown before each heading; a heading stays with the text below it."""
-    parts = re.split(r"^(?=#{2,4} )", body, flags=re.MULTILINE)
-    return [part.strip() for part in parts if part.strip()]
+def _sections(body: str) -> list[tuple[str, str]]:
+    """Split Markdown at its headings into pairs of heading line ("" before the first) and text."""
+    heading, sections = "", []
+    for part in re.split(r"^(#{2,4} .*)$", body, flags=re.MULTILINE):
+        if re.match(r"#{2,4} ", part):
+            heading = part.strip()
+        elif part.strip():
+            sections.append((heading, part.strip()))
+    return sections
+
+
+def _pieces(text: str, max_words: int, overlap_words: int) -> list[str]:
+    """Join neighbouring blocks while they fit; cut a block that doesn't into windows."""
+    pieces: list[str] = []
+    start = end = words = 0  # of the piece being filled
+    for block_start, block_end in _blocks(text):
+        block = text[block_start:block_end]
+        count = len(block.split())
+        if words and words + count > max_words:
+            pieces.append(text[start:end])
+            words = 0
+        if count > max_words:
+            pieces += _windows(block, max_words, overlap_words)
+            continue
+        start = block_start if not words else start
+        end, words = block_end, words + count
+    return [*pieces, text[start:end]] if words else pieces
+
+
+def _blocks(text: str) -> list[tuple[int, int]]:
+    """Return where each paragraph, table and list item begins and ends."""
+    borders = list(re.finditer(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text))
+    starts = [0, *(border.end() for border in borders)]
+    ends = [*(border.start() for border in borders), len(text)]
+    return list(zip(starts, ends, strict=True))
 
 
 def _windows(text: str, max_words: int, overlap_words: int) -> list[str]:

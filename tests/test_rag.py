@@ -79,8 +79,38 @@ def test_sections_are_cut_at_headings_and_carry_the_title():
     chunks = rag.chunk_article(article("First line.\n\n## Age\n\nTen years."))
     assert chunks == [
         rag.Chunk("ropes#0", "ropes", "Ropes\nFirst line.", "2026-01-31"),
-        rag.Chunk("ropes#1", "ropes", "Ropes\n## Age\n\nTen years.", "2026-01-31"),
+        rag.Chunk("ropes#1", "ropes", "Ropes\n## Age\nTen years.", "2026-01-31"),
     ]
+
+
+def chunk_texts(body, *, max_words, overlap_words=0):
+    chunks = rag.chunk_article(article(body), max_words=max_words, overlap_words=overlap_words)
+    return [chunk.text.removeprefix("Ropes\n") for chunk in chunks]
+
+
+def test_paragraphs_and_list_items_share_a_chunk_while_they_fit():
+    body = "One two.\n\nThree four:\n\n- five six\n- seven eight\n  nine\n1. ten"
+    assert chunk_texts(body, max_words=5) == [
+        "One two.\n\nThree four:",
+        "- five six",
+        "- seven eight\n  nine",
+        "1. ten",
+    ]
+    assert chunk_texts(body, max_words=50) == [body]
+
+
+def test_every_chunk_of_a_long_section_carries_its_heading():
+    body = "## Age\n\nTen years at most.\n\nFive with weekly use.\n\n### Falls\n\nAt once."
+    assert chunk_texts(body, max_words=4) == [
+        "## Age\nTen years at most.",
+        "## Age\nFive with weekly use.",
+        "### Falls\nAt once.",
+    ]
+
+
+def test_a_paragraph_too_long_for_a_chunk_stands_between_its_neighbours():
+    body = "Short.\n\na b c d e f\n\nEnd."
+    assert chunk_texts(body, max_words=4) == ["Short.", "a b c", "d e f", "End."]
 
 
 def test_a_long_section_is_cut_into_windows_that_overlap():
@@ -100,6 +130,15 @@ def test_windows_lose_no_word_and_keep_to_the_limit(count):
     assert rebuilt == words
 
 
+def test_no_word_of_the_handbook_is_lost_or_moved():
+    for each in rag.read_handbook(runtime.data_dir() / "handbook"):
+        chunks = rag.chunk_article(each, max_words=40, overlap_words=0)
+        texts = [chunk.text.removeprefix(each.title + "\n") for chunk in chunks]
+        bodies = [text.split("\n", 1)[1] if text.startswith("#") else text for text in texts]
+        without_headings = [line for line in each.body.splitlines() if not line.startswith("#")]
+        assert " ".join(bodies).split() == " ".join(without_headings).split(), each.id
+
+
 def test_windows_keep_line_breaks_and_tables():
     body = "| a | b |\n|---|---|\n| 1 | 2 |"
     assert rag.chunk_article(article(body))[0].text == f"Ropes\n{body}"
@@ -117,7 +156,7 @@ def test_the_prompt_heads_each_chunk_with_its_source():
     assert system == {"role": "system", "content": rag.INSTRUCTIONS}
     assert user["role"] == "user"
     assert user["content"] == (
-        "[ropes] Ropes\nFirst line.\n\n[ropes] Ropes\n## Age\n\nTen years.\n\nQuestion: How old?"
+        "[ropes] Ropes\nFirst line.\n\n[ropes] Ropes\n## Age\nTen years.\n\nQuestion: How old?"
     )
 
 
