@@ -14,9 +14,16 @@ import yaml
 
 FRONT_MATTER_KEYS = ("id", "title", "topic", "updated_at")
 
-INSTRUCTIONS = (
-    "You are the support desk of an outdoor shop. Answer the question in one short sentence, "
-    "using only the handbook below."
+INSTRUCTION = "Answer from the handbook in one short sentence."
+# A made-up passage, so that it can't answer a real question by accident. It shows the form of
+# an answer: a small model follows an example more readily than an instruction.
+EXAMPLE = (
+    {
+        "role": "user",
+        "content": "[parking] Parking\nThe car park behind the showroom has 24 places. Two of "
+        "them have a charger. Parking is free for 3 hours.\n\nQ: How long can I park for free?",
+    },
+    {"role": "assistant", "content": "Parking is free for 3 hours."},
 )
 
 
@@ -134,8 +141,9 @@ def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
     """Return the chat that asks for an answer from the chunks, each headed by its source."""
     context = "\n\n".join(f"[{chunk.article_id}] {chunk.text}" for chunk in chunks)
     return [
-        {"role": "system", "content": INSTRUCTIONS},
-        {"role": "user", "content": f"{context}\n\nQuestion: {question}"},
+        {"role": "system", "content": INSTRUCTION},
+        *EXAMPLE,  # one passage, one question, one answer in the form that we want
+        {"role": "user", "content": f"{context}\n\nQ: {question}"},
     ]
 
 

@@ -152,12 +152,16 @@ def test_windows_that_would_not_move_on_are_refused(max_words, overlap_words):
 
 def test_the_prompt_heads_each_chunk_with_its_source():
     chunks = rag.chunk_article(article("First line.\n\n## Age\n\nTen years."))
-    system, user = rag.cited_chat("How old?", chunks)
-    assert system == {"role": "system", "content": rag.INSTRUCTIONS}
-    assert user["role"] == "user"
-    assert user["content"] == (
-        "[ropes] Ropes\nFirst line.\n\n[ropes] Ropes\n## Age\nTen years.\n\nQuestion: How old?"
+    chat = rag.cited_chat("How old?", chunks)
+    assert [message["role"] for message in chat] == ["system", "user", "assistant", "user"]
+    assert chat[-1]["content"] == (
+        "[ropes] Ropes\nFirst line.\n\n[ropes] Ropes\n## Age\nTen years.\n\nQ: How old?"
     )
+
+
+def test_the_example_of_the_prompt_is_no_article_of_the_handbook():
+    articles = rag.read_handbook(runtime.data_dir() / "handbook")
+    assert "parking" not in [each.id for each in articles]
 
 
 @pytest.mark.slow
