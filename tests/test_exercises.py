@@ -61,7 +61,7 @@ def test_an_untouched_stub_lets_run_all_go_on(artifacts, capsys):
 
 
 def test_a_wrong_answer_says_why_and_lets_run_all_go_on(artifacts, capsys):
-    exercises.check("00.1", "gift-cards#0")
+    exercises.check("00.1", "merino-and-wool-care#0")
     assert capsys.readouterr().out.startswith("00.1: not yet. That is the id of a chunk.")
 
 
@@ -73,8 +73,8 @@ def test_under_strict_a_failed_or_untouched_check_raises(artifacts, monkeypatch,
 
 
 def test_progress_is_kept_in_a_file(artifacts, capsys):
-    exercises.check("00.1", "gift-cards")
-    exercises.check("00.1", "gift-cards")
+    exercises.check("00.1", "merino-and-wool-care")
+    exercises.check("00.1", "merino-and-wool-care")
     capsys.readouterr()
     exercises.progress()
     assert capsys.readouterr().out == "lesson 00  █  1 of 1\n"
@@ -82,7 +82,7 @@ def test_progress_is_kept_in_a_file(artifacts, capsys):
 
 
 def test_a_later_wrong_answer_takes_no_pass_away(artifacts, capsys):
-    exercises.check("00.1", "gift-cards")
+    exercises.check("00.1", "merino-and-wool-care")
     exercises.check("00.1", "something-else")
     assert json.loads((artifacts / "progress.json").read_text()) == {"passed": ["00.1"]}
 
@@ -91,7 +91,7 @@ def test_a_broken_progress_file_is_named_and_not_overwritten(artifacts):
     path = runtime.artifacts_dir() / "progress.json"
     path.write_text("[1, 2")
     with pytest.raises(ValueError, match=r"progress\.json isn't a progress file; delete it"):
-        exercises.check("00.1", "gift-cards")
+        exercises.check("00.1", "merino-and-wool-care")
     assert path.read_text() == "[1, 2"
 
 

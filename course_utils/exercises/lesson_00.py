@@ -19,8 +19,8 @@ def _check_article(answer: object) -> None:
         "somebody rewrites the text.",
     )
     require(
-        answer == "gift-cards",
-        f"The best hit for gift cards isn't {answer!r}. Embed the exercise's question and not the "
+        answer == "merino-and-wool-care",
+        f"The best hit for the jumper isn't {answer!r}. Embed the exercise's question and not the "
         "one above: a search finds what lies near the vector it is given.",
     )
 
@@ -29,7 +29,8 @@ EXERCISES = (
     Exercise(
         id="00.1",
         check=_check_article,
-        on_pass="You searched by meaning: the question and the article share few words.",
+        on_pass="You searched by meaning: the article says moths, merino and freezer, and the "
+        "question says none of these.",
         hints=(
             "The cell under 'Search' does the same for another question. It has three steps: "
             "embed the question, search, look at the first hit.",
@@ -38,15 +39,15 @@ EXERCISES = (
             "hits[0][0] is the best hit of the first question, and its fields are in .fields.",
         ),
         solution="""\
-vectors = embedder.encode(["My aunt gave me a voucher two years ago. Can I still spend it?"])
+vectors = embedder.encode(["Little insects have eaten holes into my jumper. What should I do?"])
 hits = vectorstore.search(client, "handbook", vectors, k=1)
 answer = hits[0][0].fields["article_id"]
 """,
         wrong_answers=(
-            WrongAnswer("gift-cards#0", "the id of a chunk"),
-            WrongAnswer("Gift cards\nA card is valid", "the text of a hit"),
-            WrongAnswer("tent-pole-broken", "Embed the exercise's question"),
-            WrongAnswer(["gift-cards"], "The answer is text"),
+            WrongAnswer("merino-and-wool-care#5", "the id of a chunk"),
+            WrongAnswer("Merino: washing, pilling, moths\nTwo days at", "the text of a hit"),
+            WrongAnswer("repair-service-prices", "Embed the exercise's question"),
+            WrongAnswer(["merino-and-wool-care"], "The answer is text"),
         ),
     ),
 )
