@@ -29,8 +29,8 @@ EXERCISES = (
     Exercise(
         id="00.1",
         check=_check_article,
-        on_pass="You searched by meaning: the article says moths, merino and freezer, and the "
-        "question says none of these.",
+        on_pass="You searched by meaning: the article says moths and merino, and the "
+        "question says neither.",
         hints=(
             "The cell under 'Search' does the same for another question. It has three steps: "
             "embed the question, search, look at the first hit.",
