@@ -1,12 +1,11 @@
 """Writes that are whole or absent, whatever kills the process halfway.
 
-Both functions build beside the target and rename at the end: on one file system a rename
+All functions build beside the target and rename at the end: on one file system a rename
 is atomic, so a reader sees the old state or the new one and never a half.
 """
 
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +14,18 @@ from filelock import FileLock, Timeout
 
 def write_text(path: Path, text: str) -> None:
     """Replace the content of `path` with `text` (UTF-8), or leave it as it was."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of `path`, or leave it as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = _part_of(path)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(part).replace(path)
+        part.write_bytes(content)
+        part.replace(path)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
@@ -52,9 +55,8 @@ def build_folder_once(
                 return target
             for stale in target.parent.glob(f".{target.name}.*.part"):
                 shutil.rmtree(stale)
-            part = Path(
-                tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-            )
+            part = _part_of(target)
+            part.mkdir()
             try:
                 build(part)
                 part.rename(target)
@@ -67,3 +69,8 @@ def build_folder_once(
             "or shut down the notebook that builds it and run this again"
         ) from None
     return target
+
+
+def _part_of(path: Path) -> Path:
+    """Return a new hidden name beside `path`; unlike a temporary file's, its mode is ordinary."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -17,6 +17,12 @@ def test_write_text_replaces_the_content(tmp_path):
     assert path.read_bytes() == "zwei, três\n".encode()
 
 
+def test_a_written_file_has_the_mode_that_open_gives(tmp_path):
+    (tmp_path / "plain").write_text("")
+    files.write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_write_text_leaves_the_old_content_when_the_new_one_fails(tmp_path):
     path = tmp_path / "note.txt"
     files.write_text(path, "old")

@@ -92,3 +92,11 @@ def test_no_article_sends_the_reader_out_of_the_handbook(handbook):
         article.id for article in handbook if re.search(r"https?://|www\.|\S@\S+\.\w", article.body)
     }
     assert outside == set()
+
+
+def test_the_data_card_says_how_many_articles_and_words_there_are(handbook):
+    card = (runtime.data_dir() / "README.md").read_text(encoding="utf-8")
+    count, thousands = re.search(r"(\d+) support articles .*?about (\d+),000 words", card).groups()
+    assert int(count) == len(handbook)
+    total = sum(len(article.body.split()) for article in handbook)
+    assert abs(total - 1000 * int(thousands)) < 1000
