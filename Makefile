@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STAMP := $(VENV)/.installed
 FIRST_LESSON := notebooks/00_start_here.ipynb
+# In a container one is often root, and Jupyter then wants to hear that it is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# More options for JupyterLab, such as make lab LAB="--no-browser --port=8899"
+LAB ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test lint unit notebooks doctor format wheel constraints latest clean
@@ -30,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt requirements-no-deps.txt
 
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
-	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=.
+	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=. $(AS_ROOT) $(LAB)
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook with the network blocked
 
