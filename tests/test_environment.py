@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import course_utils
 from course_utils import doctor, runtime
 
 ROOT = runtime.project_dir()
@@ -92,6 +93,12 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     target = command.removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+def test_the_map_of_the_package_names_every_module():
+    modules = {path.stem for path in runtime.PACKAGE_DIR.glob("*.py")} | {"exercises"}
+    named = re.findall(r"^    (\w+) +\w", course_utils.__doc__, flags=re.MULTILINE)
+    assert sorted(named) == sorted(modules - {"__init__", "__main__"})
 
 
 def test_no_file_names_a_registrys_host_or_a_path_of_one_machine():

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from course_utils import models, runtime
+from course_utils import model_catalog, models, runtime
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
 
@@ -35,7 +35,7 @@ def test_a_wheel_is_located_without_importing_it():
 
 
 def test_a_missing_wheel_without_a_network_names_the_pip_line(monkeypatch, without_hub, artifacts):
-    monkeypatch.setattr(models.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(model_catalog.importlib.util, "find_spec", lambda package: None)
     with pytest.raises(models.ModelNotFoundError) as error:
         models.find_causal_lm(SMOLLM2)
     assert str(error.value) == (
@@ -45,7 +45,7 @@ def test_a_missing_wheel_without_a_network_names_the_pip_line(monkeypatch, witho
 
 
 def test_a_missing_wheel_with_a_network_comes_from_the_hub(monkeypatch):
-    monkeypatch.setattr(models.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(model_catalog.importlib.util, "find_spec", lambda package: None)
     monkeypatch.setattr(models, "_on_hub", lambda hub_id: True)
     assert models.find_embedder("all-MiniLM-L6-v2") == "sentence-transformers/all-MiniLM-L6-v2"
 
