@@ -147,6 +147,30 @@ def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
     ]
 
 
+def states_facts(answer: str, facts: Sequence[Sequence[str]]) -> bool:
+    """Return whether an answer states every fact, each in one of its accepted wordings.
+
+    Case and the kind of white space don't matter. A wording must stand by itself: "5 days"
+    isn't in "15 days", and "€5" isn't in "€50".
+
+    Args:
+        answer: What a model or a person wrote.
+        facts: For each fact its accepted wordings, as in `rag_questions.jsonl`.
+
+    Raises:
+        ValueError: There is no fact, or a fact without a wording; nothing could be checked.
+    """
+    if not facts or not all(facts):
+        raise ValueError("no fact to check; a question that no article answers has none")
+    text = " ".join(answer.lower().split())
+    return all(any(_stands_in(wording, text) for wording in wordings) for wordings in facts)
+
+
+def _stands_in(wording: str, text: str) -> bool:
+    pattern = re.escape(" ".join(wording.lower().split()))
+    return re.search(rf"(?<!\w)(?<!\d[.,]){pattern}(?![.,]?\d)(?!\w)", text) is not None
+
+
 def _sections(body: str) -> list[tuple[str, str]]:
     """Split Markdown at its headings into pairs of heading line ("" before the first) and text."""
     heading, sections = "", []

@@ -164,6 +164,47 @@ def test_the_example_of_the_prompt_is_no_article_of_the_handbook():
     assert "parking" not in [each.id for each in articles]
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("It takes 5 days.", True),
+        ("FIVE\n days, I think", True),
+        ("It takes 15 days.", False),
+        ("It takes 5 daysish.", False),
+        ("1.5 days", False),
+        ("No idea.", False),
+    ],
+)
+def test_a_fact_counts_when_one_of_its_wordings_stands_by_itself(answer, expected):
+    assert rag.states_facts(answer, [["5 days", "five days"]]) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("€5, please", True),
+        ("€5.", True),
+        ("It is €50.", False),
+        ("€5.50", False),
+        ("€5,50", False),
+    ],
+)
+def test_an_amount_isnt_found_in_a_longer_one(answer, expected):
+    assert rag.states_facts(answer, [["€5"]]) is expected
+
+
+def test_two_facts_must_both_be_stated():
+    facts = [["€12"], ["30 days"]]
+    assert rag.states_facts("€12 within 30 days", facts)
+    assert not rag.states_facts("€12 within a month", facts)
+
+
+@pytest.mark.parametrize("facts", [[], [[]]])
+def test_nothing_to_check_is_an_error_and_not_a_pass(facts):
+    with pytest.raises(ValueError, match="no fact to check"):
+        rag.states_facts("anything", facts)
+
+
 @pytest.mark.slow
 def test_no_chunk_of_the_handbook_is_cut_off_by_the_embedding_model(minilm):
     articles = rag.read_handbook(runtime.data_dir() / "handbook")
