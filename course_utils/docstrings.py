@@ -283,7 +283,12 @@ def _signature(thing: Any) -> str | None:
         text = str(inspect.signature(thing))
     except (TypeError, ValueError):
         return None
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)  # an address differs in each run
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)  # an address differs in each run
+    return re.sub(r"\{([^{}:]+)\}", _sorted_set, text)  # and so does the order of a set
+
+
+def _sorted_set(match: re.Match[str]) -> str:
+    return "{" + ", ".join(sorted(match[1].split(", "))) + "}"
 
 
 def _reason(error: Exception) -> str:
