@@ -13,7 +13,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks doctor format wheel constraints latest clean
+.PHONY: help setup lab test lint unit notebooks doctor format wheel constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -80,6 +80,11 @@ latest:  ## the tests against the newest releases of every package
 	@echo "==> what differs from the known-good set"
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks
+
+data: setup  ## write the seeded files, their checksums and docs/data.md again
+	@$(RUN) docs/make_data.py
+	@$(RUN) tests/write_checksums.py
+	@$(RUN) docs/make_data_page.py
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache

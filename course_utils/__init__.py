@@ -7,6 +7,8 @@
     generation     chat prompts in, replies out, in batches
     vectorstore    put texts and vectors into Milvus, search them
     rag            the handbook, its chunks, and the prompt that cites them
+    shop           the shop's data and how it is made
+    docstrings     a corpus that nobody here wrote
     files          writes that a kill can't leave half done
     noise          hides the libraries' messages that say nothing to a learner
     exercises      check, hint, solution, progress

