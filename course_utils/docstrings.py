@@ -284,11 +284,28 @@ def _signature(thing: Any) -> str | None:
     except (TypeError, ValueError):
         return None
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)  # an address differs in each run
-    return re.sub(r"\{([^{}:]+)\}", _sorted_set, text)  # and so does the order of a set
+    return _in_order(_in_order(text, "{", "}"), "Union[", "]")
 
 
-def _sorted_set(match: re.Match[str]) -> str:
-    return "{" + ", ".join(sorted(match[1].split(", "))) + "}"
+def _in_order(text: str, opening: str, closing: str) -> str:
+    """Return the text with what stands between the brackets in alphabetical order.
+
+    The order of a set differs in each run, and that of a Union with what was imported before.
+    """
+    done = ""
+    while opening in text:
+        head, _, text = text.partition(opening)
+        members, depth, start, place = [], 1, 0, 0
+        for place, character in enumerate(text):
+            depth += (character in "([{") - (character in ")]}")
+            if depth == 0 or (depth == 1 and character == ","):
+                members.append(text[start:place].strip())
+                start = place + 1
+            if depth == 0:
+                break
+        done += head + opening + ", ".join(sorted(members)) + closing
+        text = text[place + 1 :]
+    return done + text
 
 
 def _reason(error: Exception) -> str:

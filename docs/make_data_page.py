@@ -21,7 +21,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 # How to read each section's figures; the sections are those of `main`.
 READING = {
-    "Words": ("Look for a wide spread of lengths, and for many different words to a text."),
+    "Words": "Look for a wide spread of lengths, and for many different words to a text.",
     "Customer messages": (
         "The base model should find the messages hard and not hopeless: a recall@1 from 0.5 to "
         "0.75 on `test_seen` and `test_unseen`. A query of `test_seen` or `test_indirect` looks "

@@ -281,3 +281,17 @@ def test_each_answer_is_an_entry_that_survives_cleaning(row, corpus):
         assert answer in corpus
         assert corpus[answer].docstring
         assert corpus[answer].duplicate_of is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(a={'v', 'q'}, b=1)", "(a={'q', 'v'}, b=1)"),
+        ("(a: Union[str, list[int], None] = None)", "(a: Union[None, list[int], str] = None)"),
+        ("(a: Union[b, a], c: Union[d, (2, 1)])", "(a: Union[a, b], c: Union[(2, 1), d])"),
+        ("(plain: int = 3)", "(plain: int = 3)"),
+    ],
+)
+def test_what_has_no_order_is_put_in_order(text, expected):
+    in_order = docstrings._in_order
+    assert in_order(in_order(text, "{", "}"), "Union[", "]") == expected
