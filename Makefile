@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STAMP := $(VENV)/.installed
+GRADING := $(VENV)/.grading
 FIRST_LESSON := notebooks/00_start_here.ipynb
 # In a container one is often root, and Jupyter then wants to hear that it is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -13,7 +14,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks doctor format wheel constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks solutions doctor format wheel constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -32,6 +33,12 @@ $(STAMP): pyproject.toml constraints.txt requirements-no-deps.txt
 	@touch $(STAMP)
 	@echo "==> ready: make lab opens the first lesson"
 
+# nbgrader is tested, and learners don't need it: it would add its own buttons to JupyterLab.
+$(GRADING): $(STAMP)
+	@echo "==> installing nbgrader for its tests"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[grading]"
+	@touch $(GRADING)
+
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
 	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=. $(AS_ROOT) $(LAB)
@@ -45,13 +52,19 @@ lint: setup
 	@$(BIN)/codespell
 	@$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-unit: setup
+unit: setup $(GRADING)
 	@echo "==> unit tests"
 	@$(RUN) -m pytest tests
 
 notebooks: setup
 	@echo "==> notebooks, run top to bottom with the network blocked"
 	@$(RUN) tests/run_notebooks.py
+
+# It shares artifacts/ with the lessons, because the converted models are there; under COURSE_STRICT
+# no progress is noted.
+solutions: setup  ## the lessons with each exercise solved into build/solutions/, and run them
+	@echo "==> notebooks with their solutions, each check held to pass"
+	@$(RUN) tests/run_notebooks.py --solutions
 
 doctor: setup  ## check that this machine is ready
 	@$(RUN) -m course_utils doctor
@@ -74,9 +87,9 @@ latest:  ## the tests against the newest releases of every package
 	@git archive HEAD | tar -x -C build/latest
 	@echo "==> installing the newest releases into build/latest/.venv"
 	@$(PYTHON) -m venv build/latest/.venv
-	@cd build/latest && $(RUN) -m pip install --quiet -e ".[lab,dev,site]" \
+	@cd build/latest && $(RUN) -m pip install --quiet -e ".[lab,dev,grading,site]" \
 	  && $(RUN) -m pip install --quiet --no-deps -r requirements-no-deps.txt \
-	  && cp constraints.txt known-good.txt && $(RUN) tests/write_constraints.py && touch $(STAMP)
+	  && cp constraints.txt known-good.txt && $(RUN) tests/write_constraints.py && touch $(STAMP) $(GRADING)
 	@echo "==> what differs from the known-good set"
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks

@@ -3,15 +3,24 @@
     runtime        what machine this is, where files go, how long a step took
     doctor         is this machine ready? `python -m course_utils doctor`
     model_catalog  the models by name and tier
+    tables         read, clean, check and split tables
+    loading        rows from JSONL files, for torch and by datasets
+    batching       batches of rows, padded, and what an order costs
     models         find a model, load it, count its bytes
-    generation     chat prompts in, replies out, in batches
+    quantization   weights to 8-bit and 4-bit codes and back, by hand
+    perplexity     how well a model predicts a text
+    lora           encode pairs, train an adapter, save and merge it
+    generation     chats or texts in, replies out, in batches
+    decoding       temperature, top-k and top-p: what sampling draws from
+    embeddings     teach an embedding model, and measure what it learned
+    sql_eval       run model-written SQL safely, and judge it by its result
     vectorstore    put texts and vectors into Milvus, search them
     rag            the handbook, its chunks, and the prompt that cites them
     shop           the shop's data and how it is made
     docstrings     a corpus that nobody here wrote
     files          writes that a kill can't leave half done
     noise          hides the libraries' messages that say nothing to a learner
-    exercises      check, hint, solution, progress
+    exercises      check, hint, solution, progress, quiz
 
 Nothing is re-exported, so `import course_utils` costs milliseconds and no torch.
 """

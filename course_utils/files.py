@@ -6,7 +6,8 @@ is atomic, so a reader sees the old state or the new one and never a half.
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -47,28 +48,69 @@ def build_folder_once(
     """
     if target.is_dir():
         return target
+    with _only_builder(target, wait_s):
+        if not target.is_dir():
+            _build_part(target, build).rename(target)
+    return target
+
+
+def replace_folder(target: Path, build: Callable[[Path], None], *, wait_s: float = 600.0) -> Path:
+    """Return `target`, built anew by `build`; until that is done, the old folder stays.
+
+    A folder can't be renamed onto a full one, so the old one moves aside for a moment. If the
+    process is killed in that moment, the next call moves it back first.
+
+    Args:
+        target: The folder to end up with; all that it holds is replaced.
+        build: Fills the empty folder it is given; whatever it raises is passed on.
+        wait_s: How long to wait for another process that is building, in seconds.
+
+    Raises:
+        TimeoutError: Another process still builds after `wait_s`.
+    """
+    with _only_builder(target, wait_s):
+        previous = target.with_name(f".{target.name}.previous")
+        if previous.is_dir() and not target.is_dir():
+            previous.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+        part = _build_part(target, build)
+        if target.is_dir():
+            target.rename(previous)
+        part.rename(target)
+        shutil.rmtree(previous, ignore_errors=True)
+    return target
+
+
+@contextmanager
+def _only_builder(target: Path, wait_s: float) -> Iterator[None]:
+    """Hold the target's lock, and remove what a killed build left."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = target.with_name(f".{target.name}.lock")
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=wait_s)
     try:
-        with FileLock(lock_path, timeout=wait_s):
-            if target.is_dir():
-                return target
-            for stale in target.parent.glob(f".{target.name}.*.part"):
-                shutil.rmtree(stale)
-            part = _part_of(target)
-            part.mkdir()
-            try:
-                build(part)
-                part.rename(target)
-            except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
-                raise
+        lock.acquire()
     except Timeout:
         raise TimeoutError(
             f"another process has been building {target} for over {wait_s:.0f} s; wait for it, "
             "or shut down the notebook that builds it and run this again"
         ) from None
-    return target
+    try:
+        for stale in target.parent.glob(f".{target.name}.*.part"):
+            shutil.rmtree(stale)
+        yield
+    finally:
+        lock.release()
+
+
+def _build_part(target: Path, build: Callable[[Path], None]) -> Path:
+    """Return a new folder beside the target, filled by `build`, or leave none."""
+    part = _part_of(target)
+    part.mkdir()
+    try:
+        build(part)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return part
 
 
 def _part_of(path: Path) -> Path:

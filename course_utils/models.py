@@ -7,11 +7,15 @@ the default is a larger model from the hub, loaded by the same calls.
 Weights load from safetensors only, and no code that comes with a model is ever run.
 """
 
+import difflib
+import inspect
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
+from bitsandbytes.nn import Linear8bitLt
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
@@ -29,6 +33,11 @@ if TYPE_CHECKING:
 
 
 HUB_TIMEOUT_S = 5.0
+QUANTIZATION_ARGUMENTS = tuple(
+    name
+    for name, parameter in inspect.signature(BitsAndBytesConfig).parameters.items()
+    if parameter.kind is not parameter.VAR_KEYWORD
+)
 
 
 class ModelNotFoundError(FileNotFoundError):
@@ -95,7 +104,10 @@ def load_causal_lm(
 
     Raises:
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
+        ValueError: `quantization` contradicts itself, or quantizes nothing.
     """
+    if quantization is not None:
+        _check_quantization(quantization, quantization.to_diff_dict())
     source = find_causal_lm(name)
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(
@@ -106,6 +118,32 @@ def load_causal_lm(
         use_safetensors=True,
     )
     return model.eval(), tokenizer
+
+
+def quantization_config(**arguments: Any) -> BitsAndBytesConfig:
+    """Return `BitsAndBytesConfig(**arguments)`, unless a name is misspelt or has no effect.
+
+    The library swallows unknown names: `bnd_4bit_quant_type="nf4"` leaves the default, fp4,
+    and the model is worse for it. The object doesn't keep them either, so that nothing can be
+    found out afterwards.
+
+    Args:
+        **arguments: Those of `BitsAndBytesConfig`.
+
+    Raises:
+        TypeError: A name is unknown; the message has the nearest right one.
+        ValueError: The arguments contradict each other, or quantize nothing.
+    """
+    for name in arguments:
+        if name not in QUANTIZATION_ARGUMENTS:
+            near = difflib.get_close_matches(name, QUANTIZATION_ARGUMENTS, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"use {list(QUANTIZATION_ARGUMENTS)}"
+            raise TypeError(
+                f"BitsAndBytesConfig knows no {name} and would ignore it in silence; {remedy}"
+            )
+    config = BitsAndBytesConfig(**arguments)
+    _check_quantization(config, arguments)
+    return config
 
 
 def load_embedder(name: str | None = None, *, device: str | None = None) -> SentenceTransformer:
@@ -128,9 +166,9 @@ def load_embedder(name: str | None = None, *, device: str | None = None) -> Sent
 def memory_report(model: torch.nn.Module) -> pd.DataFrame:
     """Count a model's bytes by number format, what trains apart from what is frozen.
 
-    Tensors that two layers share (a tied embedding) count once. A 4-bit weight carries a
-    quantization state (a scale for each block) that `get_memory_footprint` leaves out; here
-    it has a row of its own.
+    Tensors that two layers share (a tied embedding) count once. A quantized weight carries a
+    quantization state (a scale for each block or row) that `get_memory_footprint` leaves out;
+    here it has a row of its own.
 
     Returns:
         One row a dtype, plus "quantization state" where there is one and "total"; columns
@@ -148,6 +186,12 @@ def memory_report(model: torch.nn.Module) -> pd.DataFrame:
         if state is not None:
             for tensor in state.as_dict(packed=True).values():
                 count("quantization state", "frozen", tensor)
+    for module in model.modules():
+        if isinstance(module, Linear8bitLt):
+            # The first forward pass moves the scales from the weight to the layer's state.
+            scales = module.state.SCB if module.state.SCB is not None else module.weight.SCB
+            if scales is not None:
+                count("quantization state", "frozen", scales)
     for buffer in model.buffers():
         count(str(buffer.dtype).removeprefix("torch."), "frozen", buffer)
 
@@ -156,6 +200,25 @@ def memory_report(model: torch.nn.Module) -> pd.DataFrame:
     report = report.astype("int64")
     report["all"] = report["trainable"] + report["frozen"]
     return report.rename_axis("dtype")
+
+
+def _check_quantization(config: BitsAndBytesConfig, given: Iterable[str]) -> None:
+    """Refuse a config that quantizes nothing, fails late, or has arguments without effect."""
+    if not config.is_quantizable():
+        raise ValueError(
+            "neither load_in_8bit nor load_in_4bit is set, and the library would take 4 bits; "
+            "set one"
+        )
+    if config.load_in_4bit and config.bnb_4bit_quant_type not in ("fp4", "nf4"):
+        raise ValueError(
+            f"bnb_4bit_quant_type={config.bnb_4bit_quant_type!r} is unknown; use 'nf4' or 'fp4'"
+        )
+    bits = 8 if config.load_in_8bit else 4
+    # The other llm_int8_* arguments work with 4 bits as well, despite their names.
+    idle = "bnb_4bit_" if bits == 8 else ("llm_int8_threshold", "llm_int8_has_fp16_weight")
+    names = [name for name in given if name.startswith(idle)]
+    if names:
+        raise ValueError(f"{', '.join(names)}: no effect with load_in_{bits}bit; leave out")
 
 
 def _find(name: str, known: dict[str, ModelInfo]) -> Path | str:

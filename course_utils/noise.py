@@ -1,10 +1,12 @@
 """Messages of the libraries that say nothing to a learner, hidden one by one.
 
-Each entry names the logger, the words that mark the message, and why it may go. Everything
-else that a library says is shown.
+Each entry names where the message comes from, the words that mark it, and why it may go.
+Everything else that a library says is shown.
 """
 
 import logging
+import re
+import warnings
 from dataclasses import dataclass
 
 
@@ -24,6 +26,33 @@ KNOWN = (
         "On a CPU with AVX512-BF16, bitsandbytes looks for a faster 4-bit kernel on the hub as "
         "soon as it is imported. It works without: the course downloads no compiled code.",
     ),
+    KnownMessage(
+        "bitsandbytes.autograd._functions",
+        "MatMul8bitLt: inputs will be cast from",
+        "Each 8-bit layer says so at each forward pass: 210 lines a token with SmolLM2. The cast "
+        "is how 8-bit layers work, whatever format the other weights have.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class KnownWarning:
+    """One message that comes through Python's `warnings`."""
+
+    category: type[Warning]
+    words: str  # with which it begins
+    module: str  # in whose source they stand
+    reason: str
+
+
+KNOWN_WARNINGS = (
+    KnownWarning(
+        FutureWarning,
+        "`is_gradient_checkpointing` is deprecated",
+        "transformers.modeling_utils",
+        "peft asks each model for this attribute by the name that it had before transformers 5. "
+        "The answer is right, and only peft can ask otherwise.",
+    ),
 )
 
 
@@ -42,3 +71,5 @@ def hide_known() -> None:
         logger = logging.getLogger(known.logger)
         if not any(isinstance(f, _Filter) and f.known == known for f in logger.filters):
             logger.addFilter(_Filter(known))
+    for warning in KNOWN_WARNINGS:
+        warnings.filterwarnings("ignore", re.escape(warning.words), warning.category)

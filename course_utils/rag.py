@@ -137,6 +137,25 @@ def chunk_article(article: Article, *, max_words: int = 80, overlap_words: int =
     ]
 
 
+def evidence_chunk(chunks: Sequence[Chunk], evidence: str) -> Chunk:
+    """Return the chunk that holds a sentence, or most of it where a cut goes through.
+
+    Args:
+        chunks: Of the article that the sentence is from.
+        evidence: The sentence, such as a question's `evidence` in `rag_questions.jsonl`.
+
+    Raises:
+        ValueError: No chunk shares a word with it.
+    """
+    words = set(evidence.split())
+    shared = [len(words & set(chunk.text.split())) for chunk in chunks]
+    if not any(shared):
+        raise ValueError(
+            f"no chunk holds {evidence[:60]!r}; pass the chunks of the article that it is from"
+        )
+    return chunks[shared.index(max(shared))]
+
+
 def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
     """Return the chat that asks for an answer from the chunks, each headed by its source."""
     context = "\n\n".join(f"[{chunk.article_id}] {chunk.text}" for chunk in chunks)

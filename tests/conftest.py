@@ -1,5 +1,6 @@
 """Fixtures: a folder of artifacts for each test, a tiny model, the real ones once."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -68,3 +69,16 @@ def minilm():
     from course_utils import models
 
     return models.load_embedder("all-MiniLM-L6-v2")
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(tmp_path_factory):
+    """Return the address of a real Milvus server, started once and stopped at the end."""
+    from course_utils.vectorstore import server
+
+    if reason := server.missing():
+        pytest.skip(f"no Milvus server: {reason}")
+    folder = tmp_path_factory.mktemp("milvus")
+    with server.start(folder / "data") as running:
+        yield running.uri
+    shutil.rmtree(folder)  # half a gigabyte

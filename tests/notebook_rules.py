@@ -19,7 +19,16 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_CODE_LINES = 30
 MAX_MEDIAN_CODE_LINES = 8
 MAX_DEF_LINES = 10
-SECTIONS = ("## What the notes say", "## What you can do now", "## Your own data", "## Sources")
+SECTIONS = (
+    "## What the notes say",
+    "## Quiz",
+    "## What you can do now",
+    "## Your own data",
+    "## Sources",
+)
+
+STUB = "answer = ..."  # also the code_stub of docs/nbgrader_config.py
+CHECK = re.compile(r'check\("(\d\d\.\d)", answer\)')
 
 # A progress bar as tqdm writes it to stderr: a percentage or a count, and a rate.
 PROGRESS_BAR = re.compile(r"\d+%\|.*\||\d+it \[.*\]|^\s*\d+%", flags=re.DOTALL)
@@ -55,6 +64,44 @@ def python_of(cell: Notebook) -> str:
 
 def lines_of(cell: Notebook) -> int:
     return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def number_of(notebook: Notebook) -> str:
+    """Return the lesson's number as its title has it, or an empty text."""
+    title = re.match(r"# (\d\d) · ", notebook.cells[0].source if notebook.cells else "")
+    return title[1] if title else ""
+
+
+def stub_metadata(exercise_id: str) -> dict:
+    """Return what nbgrader needs to know of an exercise's stub: learners replace it."""
+    return _nbgrader_metadata("exercise", exercise_id, grade=False)
+
+
+def check_metadata(exercise_id: str) -> dict:
+    """Return what nbgrader needs to know of an exercise's check: it is worth a point."""
+    return _nbgrader_metadata("check", exercise_id, grade=True) | {"points": 1}
+
+
+def _nbgrader_metadata(kind: str, exercise_id: str, *, grade: bool) -> dict:
+    return {
+        "cell_type": "code",
+        "grade": grade,
+        "grade_id": f"{kind}-{exercise_id.replace('.', '-')}",
+        "locked": grade,
+        "schema_version": 3,
+        "solution": not grade,
+        "task": False,
+    }
+
+
+def exercises_of(notebook: Notebook) -> dict[str, tuple[Notebook, Notebook]]:
+    """Return the stub cell and the check cell of each exercise, by the id that it checks."""
+    pairs = itertools.pairwise(code_cells(notebook))
+    return {
+        found[1]: (stub, check)
+        for stub, check in pairs
+        if "exercise" in stub.metadata.get("tags", []) and (found := CHECK.fullmatch(check.source))
+    }
 
 
 def head_problems(notebook: Notebook) -> Iterator[str]:
@@ -108,6 +155,7 @@ def setup_problems(notebook: Notebook) -> Iterator[str]:
 def word_problems(notebook: Notebook) -> Iterator[str]:
     """As much prose as code, in cells and in words."""
     code, text = code_cells(notebook), prose_cells(notebook)
+    code = [cell for cell in code if "grade" not in cell.metadata.get("tags", [])]  # one fixed line
     if len(text) < len(code):
         yield f"{len(text)} prose cells for {len(code)} code cells"
     prose_words = sum(len(cell.source.split()) for cell in text)
@@ -155,15 +203,56 @@ def file_problems(notebook: Notebook) -> Iterator[str]:
 
 
 def exercise_problems(notebook: Notebook) -> Iterator[str]:
-    """Each exercise is a stub that Run All passes over, checked in the same cell."""
-    exercises = tagged(notebook, "exercise")
-    if not exercises:
+    """Each exercise is a stub that Run All passes over, and a check in the next code cell."""
+    code = code_cells(notebook)
+    if not tagged(notebook, "exercise"):
         yield "no cell carries the tag 'exercise'"
-    for cell in exercises:
-        if "= ..." not in cell.source or not re.search(
-            r'^check\("\d\d\.\d"', cell.source, re.MULTILINE
+    for cell, following in zip(code, [*code[1:], None], strict=True):
+        tags = cell.metadata.get("tags", [])
+        if "exercise" in tags:
+            if cell.source.splitlines().count(STUB) != 1:
+                yield f"an exercise lacks the one line '{STUB}': {cell.source.splitlines()[0]}"
+            if following is None or "grade" not in following.metadata.get("tags", []):
+                yield "the code cell after an exercise doesn't carry the tag 'grade'"
+        if "grade" in tags and not CHECK.fullmatch(cell.source):
+            yield f'a grade cell isn\'t check("NN.M", answer) alone: {cell.source}'
+    stubs, grades = len(tagged(notebook, "exercise")), len(tagged(notebook, "grade"))
+    if stubs != grades:
+        yield f"{stubs} cells carry the tag 'exercise' and {grades} the tag 'grade'"
+
+
+def grading_problems(notebook: Notebook) -> Iterator[str]:
+    """The metadata that nbgrader reads fits the exercises, and its ids are unique."""
+    found = [
+        cell.metadata.nbgrader["grade_id"] for cell in notebook.cells if "nbgrader" in cell.metadata
+    ]
+    for grade_id in sorted({grade_id for grade_id in found if found.count(grade_id) > 1}):
+        yield f"{found.count(grade_id)} cells have the grade_id {grade_id}"
+    exercises = exercises_of(notebook)
+    for exercise_id, (stub, check) in exercises.items():
+        if not exercise_id.startswith(f"{number_of(notebook)}."):
+            yield f"exercise {exercise_id} doesn't belong to lesson {number_of(notebook)}"
+        for cell, expected in (
+            (stub, stub_metadata(exercise_id)),
+            (check, check_metadata(exercise_id)),
         ):
-            yield f"an exercise isn't a stub with a check: {cell.source.splitlines()[0]}"
+            if cell.metadata.get("nbgrader") != expected:
+                yield f"the metadata 'nbgrader' of {expected['grade_id']} isn't {expected}"
+    if len(found) > 2 * len(exercises):
+        yield "a cell that belongs to no exercise has the metadata 'nbgrader'"
+
+
+def quiz_problems(notebook: Notebook) -> Iterator[str]:
+    """The lesson's quiz is shown by a cell of its own under the heading Quiz."""
+    call = f'quiz("{number_of(notebook)}")'
+    heading = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ .+", cell.source, flags=re.MULTILINE)
+            heading = headings[-1] if headings else heading
+        elif cell.source == call and heading == "## Quiz":
+            return
+    yield f"no cell under '## Quiz' is {call}"
 
 
 RULES = (
@@ -174,6 +263,8 @@ RULES = (
     length_problems,
     file_problems,
     exercise_problems,
+    grading_problems,
+    quiz_problems,
 )
 
 

@@ -2,48 +2,67 @@
 
     python tests/run_notebooks.py             all lessons
     python tests/run_notebooks.py 00 07       these
+    python tests/run_notebooks.py --solutions each exercise solved, under COURSE_STRICT=1
 
 nbmake runs a copy under `build/executed/`, so the lessons in `notebooks/` stay stripped. A
 lesson fails if a cell raises, if anything in it tries to leave the machine, or if a cell
-writes to stderr more than progress bars.
+writes to stderr more than progress bars. With its solutions in place, it also fails if an
+exercise's check doesn't pass.
 """
 
+import argparse
+import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import notebook_rules
+import write_solutions
 
 EXECUTED = notebook_rules.ROOT / "build" / "executed"
 TIMEOUT_S = 900
 
 
-def run(path) -> list[str]:
-    """Execute one lesson; return its problems."""
-    copy = EXECUTED / path.name
+def run(path: Path, *, into: Path = EXECUTED, strict: bool = False) -> list[str]:
+    """Execute a copy of one lesson in the folder `into`; return its problems."""
+    into.mkdir(parents=True, exist_ok=True)
+    copy = into / path.name
     shutil.copy(path, copy)
+    environment = {**os.environ, "COURSE_STRICT": "1" if strict else "0"}
     offline = notebook_rules.ROOT / "tests" / "offline.py"
     options = ["--nbmake", f"--nbmake-timeout={TIMEOUT_S}", "--overwrite", "-q"]
     nbmake = [sys.executable, "-m", "pytest", *options, str(copy)]
     started = time.perf_counter()
-    status = subprocess.run([sys.executable, str(offline), *nbmake], check=False).returncode
+    command = [sys.executable, str(offline), *nbmake]
+    status = subprocess.run(command, check=False, env=environment).returncode
     print(f"{path.name}: {time.perf_counter() - started:.0f} s", flush=True)
     problems = [f"{path.name}: exit status {status}"] if status else []
     stray = notebook_rules.stray_stderr(notebook_rules.read(copy))
     return problems + [f"{path.name}, stray stderr: {line}" for line in stray]
 
 
-def main(prefixes: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Execute the lessons whose names start with a prefix, or all; return the exit status."""
-    EXECUTED.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(description="Execute lessons with the network blocked.")
+    parser.add_argument("prefixes", nargs="*", help="such as 00 07; none: all lessons")
+    parser.add_argument("--solutions", action="store_true", help="with each exercise solved")
+    options = parser.parse_args(arguments)
     lessons = [
-        path for path in notebook_rules.NOTEBOOKS if path.name.startswith(tuple(prefixes) or ("",))
+        path
+        for path in notebook_rules.NOTEBOOKS
+        if path.name.startswith(tuple(options.prefixes) or ("",))
     ]
     if not lessons:
-        print(f"no lesson starts with {' or '.join(prefixes)}", file=sys.stderr)
+        print(f"no lesson starts with {' or '.join(options.prefixes)}", file=sys.stderr)
         return 1
-    problems = [problem for path in lessons for problem in run(path)]
+    if options.solutions:
+        solved = [write_solutions.write(path) for path in lessons]
+        into = EXECUTED / "solutions"
+        problems = [problem for path in solved for problem in run(path, into=into, strict=True)]
+    else:
+        problems = [problem for path in lessons for problem in run(path)]
     print("\n".join(problems) or f"{len(lessons)} lessons ran clean", flush=True)
     return 1 if problems else 0
 

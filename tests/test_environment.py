@@ -34,8 +34,8 @@ def requirements(project):
     return [Requirement(text) for text in sum(extras, project["dependencies"])]
 
 
-def test_the_extras_are_lab_dev_and_site(project):
-    assert set(project["optional-dependencies"]) == {"lab", "dev", "site"}
+def test_the_extras_are_lab_dev_grading_and_site(project):
+    assert set(project["optional-dependencies"]) == {"lab", "dev", "grading", "site"}
 
 
 def test_every_requirement_has_a_lower_bound_that_its_pin_satisfies(project, pins):
@@ -53,7 +53,7 @@ def test_constraints_are_exact_versions_without_addresses():
 
 
 def test_constraints_pin_all_that_is_installed_with_the_course(pins):
-    needed = write_constraints.closure(("lab", "dev"))
+    needed = write_constraints.closure(("lab", "dev", "grading"))
     assert len(needed) > 100
     assert {
         name: version for name, version in needed.items() if str(pins.get(name)) != version
@@ -84,6 +84,7 @@ def test_the_wheel_carries_the_data_and_the_pins(tmp_path):
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert "course_utils/_data/constraints.txt" in names
     assert "course_utils/_data/handbook/tent-pole-broken.md" in names
+    assert "course_utils/_data/quizzes/00.json" in names
     assert "course_utils/exercises/lesson_00.py" in names
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "artifacts/"))]
 
@@ -96,7 +97,8 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):
 
 
 def test_the_map_of_the_package_names_every_module():
-    modules = {path.stem for path in runtime.PACKAGE_DIR.glob("*.py")} | {"exercises", "shop"}
+    modules = {path.stem for path in runtime.PACKAGE_DIR.glob("*.py")}
+    modules |= {"exercises", "lora", "shop", "sql_eval", "tables"}
     named = re.findall(r"^    (\w+) +\w", course_utils.__doc__, flags=re.MULTILINE)
     assert sorted(named) == sorted(modules - {"__init__", "__main__"})
 

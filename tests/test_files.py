@@ -117,3 +117,56 @@ def test_waiting_for_another_build_ends_with_advice(tmp_path):
         pytest.raises(TimeoutError, match="shut down the notebook that builds it"),
     ):
         files.build_folder_once(tmp_path / "tiny", _build_and_count, wait_s=0.1)
+
+
+def _fill(text):
+    return lambda folder: (folder / "content").write_text(text)
+
+
+def test_replace_folder_replaces_all_that_was_there(tmp_path):
+    target = tmp_path / "tables"
+    assert files.replace_folder(target, _fill("one")) == target
+    (target / "extra").touch()
+    files.replace_folder(target, _fill("two"))
+    assert [path.name for path in target.iterdir()] == ["content"]
+    assert (target / "content").read_text() == "two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".tables.lock", "tables"]
+
+
+def test_replace_folder_leaves_the_old_one_when_the_build_raises(tmp_path):
+    def build(folder):
+        (folder / "half").write_text("...")
+        raise RuntimeError("disk full")
+
+    files.replace_folder(tmp_path / "tables", _fill("old"))
+    with pytest.raises(RuntimeError, match="disk full"):
+        files.replace_folder(tmp_path / "tables", build)
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["content"]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_replace_folder_brings_back_what_a_kill_left_aside(tmp_path):
+    def build(folder):
+        raise RuntimeError("disk full")
+
+    target = tmp_path / "tables"
+    files.replace_folder(target, _fill("old"))
+    target.rename(tmp_path / ".tables.previous")
+    with pytest.raises(RuntimeError, match="disk full"):
+        files.replace_folder(target, build)
+    assert (target / "content").read_text() == "old"
+
+
+def test_a_killed_replacement_leaves_the_old_folder_whole(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    target = tmp_path / "tables"
+    files.replace_folder(target, _fill("old"))
+    process = spawn.Process(target=files.replace_folder, args=(target, _build_slowly))
+    process.start()
+    _wait_for((tmp_path / "started").exists)
+    os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.join()
+    assert (target / "content").read_text() == "old"
+    files.replace_folder(target, _fill("new"))
+    assert (target / "content").read_text() == "new"
+    assert not list(tmp_path.glob(".*.part"))

@@ -159,6 +159,111 @@ def test_memory_report_counts_the_quantization_state(tmp_path, tiny_lm):
     assert report.loc["total", "all"] > model.get_memory_footprint()
 
 
+def test_a_checked_config_is_the_librarys_own():
+    arguments = {
+        "load_in_4bit": True,
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": torch.bfloat16,
+        "llm_int8_skip_modules": ["lm_head"],  # works with 4 bits too
+    }
+    config = models.quantization_config(**arguments)
+    assert type(config) is BitsAndBytesConfig
+    assert config.to_dict() == BitsAndBytesConfig(**arguments).to_dict()
+
+
+def test_the_library_swallows_a_misspelt_argument():
+    """What the check is for; when this fails, the check may go."""
+    config = BitsAndBytesConfig(load_in_4bit=True, bnd_4bit_quant_type="nf4")
+    assert config.bnb_4bit_quant_type == "fp4"
+    assert config.to_dict() == BitsAndBytesConfig(load_in_4bit=True).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("bnd_4bit_quant_type", "bnb_4bit_quant_type"),
+        ("bnd_4bit_use_double_quant", "bnb_4bit_use_double_quant"),
+        ("bnb_4bit_double_quant", "bnb_4bit_use_double_quant"),
+        ("load_4bit", "load_in_4bit"),
+    ],
+)
+def test_a_misspelt_quantization_argument_is_met_with_the_right_one(misspelt, meant):
+    with pytest.raises(TypeError) as error:
+        models.quantization_config(**{"load_in_8bit": True, misspelt: True})
+    assert str(error.value) == (
+        f"BitsAndBytesConfig knows no {misspelt} and would ignore it in silence; "
+        f"did you mean {meant}?"
+    )
+
+
+def test_a_name_unlike_any_other_is_met_with_all_names():
+    with pytest.raises(TypeError, match=r"use \['load_in_8bit', .*'bnb_4bit_quant_storage'\]"):
+        models.quantization_config(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"load_in_4bit": True, "load_in_8bit": True}, "only one can be used"),
+        (
+            {"load_in_8bit": True, "bnb_4bit_use_double_quant": False},
+            "bnb_4bit_use_double_quant: no effect with load_in_8bit; leave out",
+        ),
+        (
+            {"load_in_4bit": True, "llm_int8_threshold": 6.0},
+            "llm_int8_threshold: no effect with load_in_4bit",
+        ),
+        ({"bnb_4bit_quant_type": "nf4"}, "the library would take 4 bits; set one"),
+        (
+            {"load_in_4bit": True, "bnb_4bit_quant_type": "nf5"},
+            "bnb_4bit_quant_type='nf5' is unknown; use 'nf4' or 'fp4'",
+        ),
+    ],
+)
+def test_quantization_arguments_that_contradict_each_other_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.quantization_config(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            BitsAndBytesConfig(load_in_8bit=True, bnb_4bit_quant_type="nf4"),
+            "bnb_4bit_quant_type: no effect with load_in_8bit",
+        ),
+        (BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf5"), "'nf5' is unknown"),
+        (BitsAndBytesConfig(), "neither load_in_8bit nor load_in_4bit is set"),
+    ],
+)
+def test_loading_refuses_a_config_that_contradicts_itself(config, message):
+    with pytest.raises(ValueError, match=message):
+        models.load_causal_lm(quantization=config)
+
+
+@pytest.mark.parametrize("bits", ["load_in_8bit", "load_in_4bit"])
+def test_a_folder_loads_quantized(tmp_path, tiny_lm, monkeypatch, bits):
+    tiny_lm.save_pretrained(tmp_path)
+    monkeypatch.setattr(models.AutoTokenizer, "from_pretrained", lambda source: None)
+    config = models.quantization_config(**{bits: True})
+    model, _ = models.load_causal_lm(str(tmp_path), quantization=config)
+    expected = {"load_in_8bit": torch.int8, "load_in_4bit": torch.uint8}[bits]
+    assert model.model.layers[0].self_attn.q_proj.weight.dtype == expected
+
+
+def test_memory_report_counts_the_scales_of_8_bit_rows_before_and_after_a_forward_pass(
+    tmp_path, tiny_lm
+):
+    tiny_lm.save_pretrained(tmp_path)
+    int8 = BitsAndBytesConfig(load_in_8bit=True)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path, quantization_config=int8)
+    rows = 2 * (2 * 32 + 2 * 16 + 2 * 48 + 32)  # q and o, k and v, gate and up, down
+    assert models.memory_report(model).loc["quantization state", "all"] == 4 * rows
+    model(input_ids=torch.tensor([[3, 4]]))
+    assert models.memory_report(model).loc["quantization state", "all"] == 4 * rows
+
+
 @pytest.mark.slow
 def test_a_quantization_config_reaches_the_weights():
     nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")

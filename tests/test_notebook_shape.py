@@ -33,9 +33,8 @@ You will
 - decide
 
 *Minutes: 2 on a laptop, not measured on a T4. Memory: 2 GB. Needs: lesson 00.*"""
-TAIL = "\n\n".join(
-    f"{section}\n\nSome words stand here too." for section in notebook_rules.SECTIONS
-)
+SECTIONS = [f"{section}\n\nSome words stand here too." for section in notebook_rules.SECTIONS]
+CLOSING = ["\n\n".join(SECTIONS[:2]), "\n\n".join(SECTIONS[2:])]
 
 
 def code(source, *tags):
@@ -52,9 +51,15 @@ def good():
         nbformat.v4.new_markdown_cell("A sentence reads the number that was printed above."),
         code("assert 1 + 1 == 2", "check"),
         nbformat.v4.new_markdown_cell("### Exercise\n\nFind it."),
-        code('answer = ...\ncheck("03.1", answer)', "exercise"),
-        nbformat.v4.new_markdown_cell(TAIL),
+        code("answer = ...", "exercise"),
+        code('check("03.1", answer)', "grade"),
+        nbformat.v4.new_markdown_cell(CLOSING[0]),
+        code('quiz("03")'),
+        nbformat.v4.new_markdown_cell(CLOSING[1]),
     ]
+    cells[7].metadata.nbgrader = notebook_rules.stub_metadata("03.1")
+    cells[8].metadata.nbgrader = notebook_rules.check_metadata("03.1")
+    cells.append(nbformat.v4.new_markdown_cell("Words that nobody needs, for the balance."))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
@@ -88,14 +93,22 @@ def set_kernel(notebook):
     notebook.metadata.kernelspec.name = "conda-env-mine"
 
 
+def set_grading(number, **changes):
+    def apply(notebook):
+        metadata = notebook.cells[number].metadata
+        metadata.nbgrader = {**metadata.get("nbgrader", {}), **changes}
+
+    return apply
+
+
 LONG_DEF = "def clean(rows):\n" + "    rows = rows\n" * 11
 BREACHES = [
     (edit(0, "# 03 · ", "# "), "doesn't start with a title"),
     (edit(0, "**What does it cost?**", "About costs."), "lacks its one question"),
     (edit(0, "- decide\n", ""), "'You will' with 3 or 4 points"),
     (edit(0, "*Minutes", "*Time"), "lacks the line"),
-    (edit(8, "## Sources", "## Links"), "section '## Sources' is missing"),
-    (edit(8, "## Your own data", "## Sources again"), "section '## Your own data' is missing"),
+    (edit(11, "## Sources", "## Links"), "section '## Sources' is missing"),
+    (edit(11, "## Your own data", "## Sources again"), "section '## Your own data' is missing"),
     (edit(4, "A sentence", "# A second title\n\nA sentence"), "2 headings of level 1"),
     (edit(2, "## Part", "#### Part"), "skips a level"),
     (untag(1), "carries the tag 'setup'"),
@@ -114,8 +127,20 @@ BREACHES = [
     (untag(5), "no cell carries the tag 'check'"),
     (edit(5, "assert 1 + 1 == 2", "1 + 1 == 2"), "a check cell asserts nothing"),
     (untag(7), "no cell carries the tag 'exercise'"),
-    (edit(7, "answer = ...", "answer = 3"), "isn't a stub with a check"),
-    (edit(7, "check(", "print("), "isn't a stub with a check"),
+    (edit(7, "answer = ...", "answer = 3"), "lacks the one line 'answer = ...': answer = 3"),
+    (edit(7, "answer = ...", "if 1:\n    answer = ..."), "lacks the one line 'answer = ...'"),
+    (edit(8, "check(", "print("), 'isn\'t check("NN.M", answer) alone: print('),
+    (edit(8, "answer)", "answer)\nprint(1)"), 'isn\'t check("NN.M", answer) alone'),
+    (untag(8), "after an exercise doesn't carry the tag 'grade'"),
+    (lambda n: n.cells.insert(8, code("x = 1")), "after an exercise doesn't carry the tag"),
+    (add(code('check("03.2", answer)', "grade")), "1 cells carry the tag 'exercise' and 2 the"),
+    (edit(8, "03.1", "04.1"), "exercise 04.1 doesn't belong to lesson 03"),
+    (set_grading(7, grade_id="exercise-03-2"), "'nbgrader' of exercise-03-1 isn't"),
+    (set_grading(8, points=2), "'nbgrader' of check-03-1 isn't"),
+    (set_grading(8, grade_id="exercise-03-1"), "2 cells have the grade_id exercise-03-1"),
+    (set_grading(5, grade_id="check-03-9"), "belongs to no exercise has the metadata"),
+    (edit(10, 'quiz("03")', 'quiz("04")'), "no cell under '## Quiz' is quiz(\"03\")"),
+    (edit(9, "## Quiz", "## What else"), "no cell under '## Quiz' is quiz(\"03\")"),
 ]
 
 

@@ -1,5 +1,6 @@
 """Articles are read with errors that name the file; chunks lose nothing."""
 
+import json
 from datetime import date
 
 import pytest
@@ -212,3 +213,21 @@ def test_no_chunk_of_the_handbook_is_cut_off_by_the_embedding_model(minilm):
     lengths = [len(minilm.tokenizer(chunk.text)["input_ids"]) for chunk in chunks]
     over = [chunk.id for chunk, n in zip(chunks, lengths, strict=True) if n > minilm.max_seq_length]
     assert over == []
+
+
+def test_the_chunk_of_an_evidence_holds_it_for_each_question():
+    lines = (runtime.data_dir() / "rag_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    articles = {each.id: each for each in rag.read_handbook(runtime.data_dir() / "handbook")}
+    rows = [row for row in map(json.loads, lines) if row["kind"] == "single"]
+    whole = 0
+    for row in rows:
+        chunks = rag.chunk_article(articles[row["articles"][0]])
+        chunk = rag.evidence_chunk(chunks, row["evidence"][0])
+        whole += " ".join(row["evidence"][0].split()) in " ".join(chunk.text.split())
+    assert whole / len(rows) > 0.95
+
+
+def test_an_evidence_from_elsewhere_is_refused():
+    article = rag.read_handbook(runtime.data_dir() / "handbook")[0]
+    with pytest.raises(ValueError, match="no chunk holds 'xyzzy"):
+        rag.evidence_chunk(rag.chunk_article(article), "xyzzy plugh")

@@ -1,5 +1,6 @@
 """Ingest is idempotent and resumable; bad rows and vectors are refused before they are stored."""
 
+import json
 import subprocess
 import sys
 
@@ -21,32 +22,57 @@ def row(identifier, text, shelf="a"):
     return {"id": identifier, "text": text, "shelf": shelf}
 
 
-@pytest.fixture
-def client(tmp_path):
-    uri = tmp_path / "test.db"
-    client = vectorstore.connect(uri)
+def make_collection(client, name, *, metric="COSINE", index=True, **fields):
+    if client.has_collection(name):
+        client.drop_collection(name)
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=16)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=64)
     schema.add_field("text", DataType.VARCHAR, max_length=64)
-    schema.add_field("shelf", DataType.VARCHAR, max_length=16)
+    for field, options in (
+        {"shelf": {"datatype": DataType.VARCHAR, "max_length": 16}} | fields
+    ).items():
+        schema.add_field(field, **options)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=DIM)
-    index = client.prepare_index_params()
-    index.add_index("embedding", index_type="FLAT", metric_type="COSINE")
-    client.create_collection("colours", schema=schema, index_params=index)
+    params = client.prepare_index_params()
+    params.add_index("embedding", index_type="FLAT", metric_type=metric)
+    client.create_collection(
+        name, schema=schema, index_params=params if index else None, consistency_level="Strong"
+    )
+
+
+HASH = {"content_hash": {"datatype": DataType.VARCHAR, "max_length": 32}}
+
+
+@pytest.fixture(
+    scope="module", params=["Milvus Lite", pytest.param("a server", marks=pytest.mark.slow)]
+)
+def connection(request, tmp_path_factory):
+    uri = tmp_path_factory.mktemp("milvus") / "test.db"
+    if request.param == "a server":
+        uri = request.getfixturevalue("milvus_uri")
+    client = vectorstore.connect(uri)
+    make_collection(client, "colours")
     yield client
     client.close()
     vectorstore.release(uri)
 
 
+@pytest.fixture
+def client(connection):
+    # To make a collection takes half a second, to empty one takes none.
+    connection.load_collection("colours")
+    connection.delete("colours", filter='id != ""')
+    return connection
+
+
 def stored(client):
-    rows = client.query("colours", filter="id != ''", output_fields=["id", "text", "shelf"])
+    rows = client.query("colours", filter='id != ""', output_fields=["id", "text", "shelf"])
     return sorted((row["id"], row["text"], row["shelf"]) for row in rows)
 
 
-def ingest(client, rows, **options):
-    report = vectorstore.ingest(
-        client, "colours", rows, **{"embed": embed, "progress": False, **options}
-    )
+def ingest(client, rows, *, collection="colours", **options):
+    options = {"embed": embed, "progress": False} | options
+    report = vectorstore.ingest(client, collection, rows, **options)
     return report.added, report.replaced, report.unchanged
 
 
@@ -70,6 +96,7 @@ def test_a_changed_text_replaces_its_row_and_its_vector(client):
     ingest(client, [row("1", "red"), row("2", "blue")])
     assert ingest(client, [row("1", "blue"), row("2", "blue")]) == (0, 1, 1)
     assert stored(client) == [("1", "blue", "a"), ("2", "blue", "a")]
+    assert vectorstore.count(client, "colours") == 2
     hits = vectorstore.search(client, "colours", embed(["blue"]), k=2)[0]
     assert [round(hit.similarity, 5) for hit in hits] == [1.0, 1.0]
 
@@ -139,7 +166,9 @@ def test_vectors_of_another_size_are_refused(client):
 
 def test_a_vector_that_is_no_number_is_refused(client):
     broken = np.array([[1, 0, 0, 0], [np.nan, 0, 0, 0]])
-    with pytest.raises(ValueError, match="vector 1 has a value that isn't a finite number"):
+    with pytest.raises(
+        ValueError, match=r"rows\[1\] has a vector with a value that isn't a finite"
+    ):
         ingest(client, [row("1", "red"), row("2", "blue")], embed=lambda texts: broken)
     assert stored(client) == []
 
@@ -150,9 +179,200 @@ def test_an_absent_collection_is_named_with_those_that_are_there(client):
 
 
 def test_a_collection_without_the_needed_fields_is_refused(client):
+    if client.has_collection("other"):
+        client.drop_collection("other")
     client.create_collection("other", dimension=DIM)
     with pytest.raises(ValueError, match="needs a field 'id' of VARCHAR"):
         vectorstore.ingest(client, "other", [], embed=embed)
+
+
+def set_aside_lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client, tmp_path):
+    rows = [
+        row("1", "red"),
+        row("2", "蓝" * 22),  # 22 characters, 66 bytes, and the field takes 64
+        row("3", ""),
+        row("4", 5),
+        row("5", "blue", "b"),
+        row("5", "red"),
+        {"id": "6", "text": "red"},
+        row("7", "red", float("nan")),
+    ]
+    path = tmp_path / "aside" / "rows.jsonl"
+    report = vectorstore.ingest(
+        client, "colours", rows, embed=embed, progress=False, set_aside=path
+    )
+    assert (report.added, report.set_aside) == (2, 6)
+    assert stored(client) == [("1", "red", "a"), ("5", "blue", "b")]
+    lines = set_aside_lines(path)
+    assert [(line["row"], line["reason"]) for line in lines] == [
+        (1, "has a 'text' that takes 66 bytes, over the field's max_length of 64"),
+        (2, "has an empty 'text'"),
+        (3, "has a 'text' that is int (5), not text"),
+        (5, "repeats the id '5' of rows[4], and one of them would be lost"),
+        (6, "lacks shelf"),
+        (7, "has a 'shelf' that is float (nan), not text"),
+    ]
+    assert lines[0]["values"] == row("2", "蓝" * 22)
+    assert lines[5]["values"]["shelf"] == "nan"
+
+
+def test_a_row_whose_vector_is_unfit_is_set_aside(client, tmp_path):
+    vectors = np.array([[1, 0, 0, 0], [np.nan, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]])
+    rows = [row(str(number), "red") for number in range(4)]
+    path = tmp_path / "rows.jsonl"
+    report = vectorstore.ingest(
+        client, "colours", rows, embed=lambda texts: vectors, progress=False, set_aside=path
+    )
+    assert (report.added, report.set_aside) == (2, 2)
+    assert [identifier for identifier, *_ in stored(client)] == ["0", "3"]
+    assert [line["row"] for line in set_aside_lines(path)] == [1, 2]
+
+
+def test_a_run_without_bad_rows_empties_the_file_of_the_last(client, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ingest(client, [row("1", "")], set_aside=path)
+    assert len(set_aside_lines(path)) == 1
+    ingest(client, [row("1", "red")], set_aside=path)
+    assert path.read_text() == ""
+
+
+def test_a_batch_of_unfit_vectors_alone_writes_nothing(client, tmp_path):
+    report = vectorstore.ingest(
+        client,
+        "colours",
+        [row("1", "red")],
+        embed=lambda texts: np.zeros((1, DIM)),
+        progress=False,
+        set_aside=tmp_path / "rows.jsonl",
+    )
+    assert (report.added, report.set_aside) == (0, 1)
+
+
+def test_rows_with_their_own_vectors_are_stored_and_each_vector_is_checked(client, tmp_path):
+    make_collection(client, "other", **HASH)
+    good, changed = [1.0, 0, 0, 0], [0, 1.0, 0, 0]
+    rows = [
+        row("1", "red") | {"embedding": good},
+        row("2", "red") | {"embedding": [1.0, 0, 0]},
+        row("3", "red") | {"embedding": [float("nan"), 0, 0, 0]},
+    ]
+    path = tmp_path / "rows.jsonl"
+    assert ingest(client, rows, embed=None, set_aside=path, collection="other") == (1, 0, 0)
+    assert [line["reason"] for line in set_aside_lines(path)] == [
+        "has a vector of shape (3,), and the collection takes (4,)",
+        "has a vector with a value that isn't a finite number",
+    ]
+    assert ingest(client, rows[:1], embed=None, collection="other") == (0, 0, 1)
+    assert ingest(
+        client, [row("1", "red") | {"embedding": changed}], embed=None, collection="other"
+    ) == (0, 1, 0)
+
+
+def test_rows_with_their_own_vectors_need_a_hash_to_be_compared_by(client):
+    with pytest.raises(ValueError, match="has no field 'content_hash'"):
+        ingest(client, [], embed=None)
+
+
+def test_a_hash_in_the_collection_is_filled_and_compared(client):
+    make_collection(client, "other", **HASH)
+    rows = [row("1", "red"), row("2", "blue")]
+    assert ingest(client, rows, collection="other") == (2, 0, 0)
+    there = client.query("other", filter='id == "1"', output_fields=["content_hash"])
+    assert there[0]["content_hash"] == vectorstore.content_hash(rows[0])
+    assert ingest(client, rows, collection="other") == (0, 0, 2)
+    assert ingest(client, [row("1", "blue"), row("2", "blue", "b")], collection="other") == (
+        0,
+        2,
+        0,
+    )
+    assert vectorstore.count(client, "other") == 2
+
+
+def test_a_number_of_32_bits_counts_as_unchanged(client):
+    make_collection(client, "other", price={"datatype": DataType.FLOAT})
+    assert ingest(client, [row("1", "red") | {"price": 0.1}], collection="other") == (1, 0, 0)
+    assert ingest(client, [row("1", "red") | {"price": 0.1}], collection="other") == (0, 0, 1)
+    assert vectorstore.count(client, "other", where=[("price", "==", 0.1)]) == 1
+
+
+def test_ids_with_quotes_are_stored_found_and_deleted(client):
+    odd = ["x'] or id not in ['", 'a"b', "back\\slash", "单 号"]
+    rows = [row(identifier, "red") for identifier in odd]
+    assert ingest(client, rows) == (4, 0, 0)
+    assert ingest(client, rows) == (0, 0, 4)
+    assert vectorstore.delete(client, "colours", [odd[0], "not there"]) == 1
+    assert sorted(identifier for identifier, *_ in stored(client)) == sorted(odd[1:])
+
+
+HOSTILE = ["plain", 'x" or shelf != "', "x' or '", "\\", 'a\\"', "new\nline", "架子", "{x}"]
+
+
+def test_a_search_keeps_to_its_conditions_whatever_their_values_hold(client):
+    ingest(client, [row(str(number), "red", shelf) for number, shelf in enumerate(HOSTILE)])
+    for number, shelf in enumerate(HOSTILE):
+        where = [("shelf", "==", shelf)]
+        hits = vectorstore.search(client, "colours", embed(["red"]), k=9, where=where)[0]
+        assert [hit.id for hit in hits] == [str(number)]
+        assert vectorstore.count(client, "colours", where=[("shelf", "in", [shelf])]) == 1
+        assert vectorstore.count(client, "colours", where=[("shelf", "!=", shelf)]) == 7
+
+
+def test_an_unknown_field_is_refused_with_the_nearest_name(client):
+    with pytest.raises(ValueError, match="no field 'shelve'; did you mean 'shelf'"):
+        vectorstore.search(client, "colours", embed(["red"]), where=[("shelve", "==", "a")])
+
+
+def test_rows_that_a_source_no_longer_has_are_deleted(client):
+    ingest(client, [row("1", "red"), row("2", "red"), row("3", "red"), row("4", "red", "b")])
+    gone = vectorstore.delete_stale(
+        client, "colours", keep=["1", "2"], where=[("shelf", "==", "a")]
+    )
+    assert gone == 1
+    assert [identifier for identifier, *_ in stored(client)] == ["1", "2", "4"]
+    with pytest.raises(ValueError, match="every row would go"):
+        vectorstore.delete_stale(client, "colours", keep=[])
+
+
+def test_an_index_with_another_metric_is_refused(client):
+    make_collection(client, "other", metric="L2")
+    for call in (
+        lambda: ingest(client, [row("1", "red")], collection="other"),
+        lambda: vectorstore.search(client, "other", embed(["red"])),
+    ):
+        with pytest.raises(ValueError, match="measures L2, and a similarity needs COSINE"):
+            call()
+
+
+def test_a_missing_index_is_named(client):
+    make_collection(client, "other", index=False)
+    with pytest.raises(ValueError, match="has no index on 'embedding'; give create_collection"):
+        vectorstore.search(client, "other", embed(["red"]))
+
+
+def test_a_released_collection_is_loaded_again(client):
+    ingest(client, [row("1", "red")])
+    client.release_collection("colours")
+    assert len(vectorstore.search(client, "colours", embed(["red"]))[0]) == 1
+    client.release_collection("colours")
+    assert vectorstore.count(client, "colours") == 1
+
+
+def test_a_search_without_queries_finds_nothing(client):
+    assert vectorstore.search(client, "colours", np.empty((0, DIM))) == []
+
+
+def test_an_address_where_no_server_answers_says_so():
+    with pytest.raises(ConnectionError, match=r"no Milvus server answers at http://127\.0\.0\.1:1"):
+        vectorstore.connect("http://127.0.0.1:1")
+
+
+def test_a_uri_that_is_neither_path_nor_address_is_refused():
+    with pytest.raises(ValueError, match=r"'localhost:19530' is neither a path that ends in .db"):
+        vectorstore.connect("localhost:19530")
 
 
 OPEN_AND_REPORT = """

@@ -14,7 +14,7 @@ from packaging.version import Version
 from course_utils import runtime
 from course_utils.doctor import DISTRIBUTION
 
-EXTRAS = ("lab", "dev", "site")
+EXTRAS = ("lab", "dev", "grading", "site")
 HEAD = """\
 # The known-good set: exact versions that the course's tests ran on. Use it with pip install -c.
 # `make constraints` writes this file; run the tests before you commit it.
@@ -53,7 +53,10 @@ def main() -> int:
     try:
         lines = [f"{name}=={version}" for name, version in sorted(closure().items())]
     except importlib.metadata.PackageNotFoundError as error:
-        print(f'{error.name} is missing: pip install -e ".[lab,dev,site]" first', file=sys.stderr)
+        print(
+            f'{error.name} is missing: pip install -e ".[lab,dev,grading,site]" first',
+            file=sys.stderr,
+        )
         return 1
     path = runtime.project_dir() / "constraints.txt"
     path.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")

@@ -1,20 +1,36 @@
-"""Check, hint, solution, progress: how a learner proves what they learned.
+"""Check, hint, solution, progress, quiz: how a learner proves what they learned.
 
     check("00.1", answer)   says what is right, or which property isn't and why it matters
     hint("00.1")            one hint more at each call
     solution("00.1")        the tested solution
     progress()              a bar for each lesson
+    quiz("00")              a lesson's questions, each option with its explanation
 
-Each lesson's exercises stand in a module of their own, `lesson_NN`.
+Each lesson's exercises stand in a module of their own, `lesson_NN`, listed in LESSONS.
 """
 
-import json
+from pathlib import Path
 
-from course_utils import files, runtime
-from course_utils.exercises import lesson_00
+from course_utils import runtime
+from course_utils.exercises import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_06,
+    progress_file,
+    quizzes,
+    rendering,
+)
 from course_utils.exercises.exercise import Exercise, NotYetError
+from course_utils.exercises.rendering import LessonProgress, Note, ProgressBars
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in lesson_00.EXERCISES}
+LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_06)
+
+EXERCISES: dict[str, Exercise] = {
+    exercise.id: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
+}
 
 _hints_shown: dict[str, int] = {}
 
@@ -26,6 +42,9 @@ class ExerciseFailedError(AssertionError):
 def check(exercise_id: str, answer: object) -> None:
     """Say whether an answer is right, and note it in the progress file if it is.
 
+    Under COURSE_STRICT=1, for graders and tests, an answer that isn't right raises, and no
+    progress is noted: it would be the grader's and not the learner's.
+
     Args:
         exercise_id: Such as "00.1".
         answer: What the exercise asks for. `...`, as the stub leaves it, counts as unattempted.
@@ -36,39 +55,74 @@ def check(exercise_id: str, answer: object) -> None:
     """
     exercise = _find(exercise_id)
     if answer is ...:
-        return _not_passed(f"{exercise_id}: not attempted yet. Replace the ... and run the cell.")
+        text = "Replace the ... by your code, run that cell, then this one."
+        return _not_passed(
+            Note(f"{exercise_id}: not attempted yet.", text, rendering.NOT_ATTEMPTED)
+        )
     try:
         exercise.check(answer)
     except NotYetError as reason:
-        return _not_passed(f"{exercise_id}: not yet. {reason}")
-    _note_passed(exercise_id)
-    print(f"{exercise_id}: passed. {exercise.on_pass}")
+        return _not_passed(Note(f"{exercise_id}: not yet.", str(reason), rendering.NOT_YET))
+    except Exception as error:  # whatever a check does to an answer of a type it doesn't foresee
+        text = _unexpected(exercise, answer, error)
+        return _not_passed(Note(f"{exercise_id}: not yet.", text, rendering.NOT_YET), error)
+    if not runtime.strict():
+        progress_file.note_passed(exercise_id)
+    rendering.show(Note(f"{exercise_id}: passed.", exercise.on_pass, rendering.PASSED))
     return None
 
 
 def hint(exercise_id: str) -> None:
-    """Print the next hint; after the last one, say where the solution is."""
+    """Show the next hint; after the last one, say where the solution is."""
     hints = _find(exercise_id).hints
     shown = _hints_shown.get(exercise_id, 0)
     if shown == len(hints):
-        print(f'That was the last hint. solution("{exercise_id}") prints the solution.')
+        text = f'solution("{exercise_id}") shows the solution.'
+        rendering.show(Note("That was the last hint.", text, rendering.HELP))
         return
     _hints_shown[exercise_id] = shown + 1
-    print(f"Hint {shown + 1} of {len(hints)}: {hints[shown]}")
+    label = f"Hint {shown + 1} of {len(hints)}:"
+    rendering.show(Note(label, hints[shown], rendering.HELP))
 
 
 def solution(exercise_id: str) -> None:
-    """Print the solution, as the course's own tests run it."""
-    print(_find(exercise_id).solution)
+    """Show the solution, as the course's own tests run it."""
+    code = _find(exercise_id).solution
+    rendering.show(Note(f"Solution of {exercise_id}:", "", rendering.HELP, code=code))
 
 
-def progress() -> None:
-    """Print a bar for each lesson: exercises passed so far, of all there are."""
-    passed = _read_passed()
-    for lesson in sorted({exercise.lesson for exercise in EXERCISES.values()}):
-        ids = [exercise.id for exercise in EXERCISES.values() if exercise.lesson == lesson]
-        done = sum(exercise_id in passed for exercise_id in ids)
-        print(f"lesson {lesson}  {'█' * done}{'░' * (len(ids) - done)}  {done} of {len(ids)}")
+def progress(*, export: Path | str | None = None) -> None:
+    """Show a bar for each lesson: exercises passed so far, of all there are.
+
+    Args:
+        export: A file to write the progress to, for a class: what was passed, when, and the
+            totals. Nothing is sent anywhere; the file's name says whose it is.
+    """
+    passed = progress_file.read()
+    lessons = tuple(
+        LessonProgress(number, sum(exercise_id in passed for exercise_id in ids), len(ids))
+        for number, ids in _ids_by_lesson().items()
+    )
+    target = None if export is None else Path(export).expanduser()
+    if target is not None:
+        progress_file.export(target, passed, lessons)
+    rendering.show(ProgressBars(lessons, exported=target))
+
+
+def quiz(lesson: str) -> None:
+    """Show a lesson's questions: to click in a notebook, with the answers below elsewhere.
+
+    Args:
+        lesson: Its number, such as "00".
+
+    Raises:
+        KeyError: There is no quiz for this lesson.
+    """
+    questions = quizzes.read(lesson)
+    if rendering.in_notebook():
+        quizzes.display(questions)
+    else:
+        print(quizzes.as_text(questions))
 
 
 def _find(exercise_id: str) -> Exercise:
@@ -77,23 +131,20 @@ def _find(exercise_id: str) -> Exercise:
     return EXERCISES[exercise_id]
 
 
-def _not_passed(message: str) -> None:
+def _ids_by_lesson() -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for exercise in sorted(EXERCISES.values(), key=lambda exercise: exercise.lesson):
+        ids.setdefault(exercise.lesson, []).append(exercise.id)
+    return ids
+
+
+def _unexpected(exercise: Exercise, answer: object, error: Exception) -> str:
+    found = f"The check can't work with your answer of type {type(answer).__name__}"
+    expected = f" Expected: {exercise.expects}." if exercise.expects else ""
+    return f"{found} ({type(error).__name__}: {error}).{expected}"
+
+
+def _not_passed(note: Note, cause: Exception | None = None) -> None:
     if runtime.strict():
-        raise ExerciseFailedError(message)
-    print(message)
-
-
-def _read_passed() -> list[str]:
-    path = runtime.artifacts_dir() / "progress.json"
-    if not path.exists():
-        return []
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["passed"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} isn't a progress file; delete it to start anew") from None
-
-
-def _note_passed(exercise_id: str) -> None:
-    passed = sorted({*_read_passed(), exercise_id})
-    text = json.dumps({"passed": passed}, indent=1) + "\n"
-    files.write_text(runtime.artifacts_dir() / "progress.json", text)
+        raise ExerciseFailedError(repr(note)) from cause
+    rendering.show(note)

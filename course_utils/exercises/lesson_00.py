@@ -25,10 +25,32 @@ def _check_article(answer: object) -> None:
     )
 
 
+SETUP = """\
+from pymilvus import DataType, MilvusClient
+from sentence_transformers import SentenceTransformer
+
+from course_utils import models, rag, runtime, vectorstore
+
+embedder = SentenceTransformer(models.find_embedder())
+client = vectorstore.connect(runtime.artifacts_dir() / "milvus" / "lesson_00.db")
+schema = MilvusClient.create_schema()
+for name in ("id", "article_id", "text", "updated_at"):
+    schema.add_field(name, DataType.VARCHAR, max_length=8192, is_primary=name == "id")
+schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=384)
+index = client.prepare_index_params()
+index.add_index("embedding", index_type="FLAT", metric_type="COSINE")
+client.create_collection("handbook", schema=schema, index_params=index)
+articles = rag.read_handbook(runtime.data_dir() / "handbook")
+rows = [vars(chunk) for article in articles for chunk in rag.chunk_article(article)]
+vectorstore.ingest(client, "handbook", rows, embed=embedder.encode, progress=False)
+"""
+
 EXERCISES = (
     Exercise(
         id="00.1",
         check=_check_article,
+        setup=SETUP,
+        expects="text (str), the article_id of the best hit",
         on_pass="You searched by meaning: the article says moths and merino, and the "
         "question says neither.",
         hints=(
@@ -44,10 +66,12 @@ hits = vectorstore.search(client, "handbook", vectors, k=1)
 answer = hits[0][0].fields["article_id"]
 """,
         wrong_answers=(
-            WrongAnswer("merino-and-wool-care#5", "the id of a chunk"),
-            WrongAnswer("Merino: washing, pilling, moths\nTwo days at", "the text of a hit"),
-            WrongAnswer("repair-service-prices", "Embed the exercise's question"),
-            WrongAnswer(["merino-and-wool-care"], "The answer is text"),
+            WrongAnswer('answer = "merino-and-wool-care#5"', "the id of a chunk"),
+            WrongAnswer(
+                'answer = "Merino: washing, pilling, moths. Two days at"', "the text of a hit"
+            ),
+            WrongAnswer('answer = "repair-service-prices"', "Embed the exercise's question"),
+            WrongAnswer('answer = ["merino-and-wool-care"]', "The answer is text"),
         ),
     ),
 )

@@ -13,6 +13,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from course_utils.shop.more_tables import read_more_tables
+
 FIRST_DAY = date(2023, 1, 1)
 DAYS = 1_096  # three years, up to the end of 2025
 
@@ -125,14 +127,18 @@ def _column(text: str) -> Column:
     return Column(name, kind)
 
 
+_MORE = read_more_tables()["tables"]
+_LINES = dict(line.split(": ") for line in _SPEC.strip().split("\n"))
+_LINES |= {name: table["columns"] for name, table in _MORE.items()}
 TABLES: dict[str, tuple[Column, ...]] = {
-    line.split(": ")[0]: tuple(_column(part) for part in line.split(": ")[1].split("; "))
-    for line in _SPEC.strip().split("\n")
+    name: tuple(_column(part) for part in line.split("; ")) for name, line in _LINES.items()
 }
+TRAINING_TABLES = tuple(_MORE)
 UNSEEN_TABLES = ("guides", "trips", "bookings", "gear", "rentals", "used_items")
 SIZES = {"products": 48, "customers": 60, "orders": 90, "suppliers": 26, "staff": 40}
 SIZES |= {"campaigns": 38, "guides": 24, "trips": 50, "gear": 36}
 SIZES |= {"order_lines": 240, "returns": 160, "purchases": 240, "rentals": 240, "used_items": 110}
+SIZES |= {name: table["size"] for name, table in _MORE.items()}
 DEFAULT_SIZE = 140  # rows; large enough for five groups that differ, small enough to read
 
 _WORDS = "Skarn|Birk|Linn|Torv|Eldra|Fjell|Heide|Kvist|Maar|Ostre|Pell|Rinde|Sund|Ulver|Vinne"
@@ -149,6 +155,7 @@ _FIRMS = ("Nordwall|Havik|Linden|Berger|Moss", "Textiles|Metal|Leather|Trading|F
 _GEAR = ("River|Snow|Trail|Ridge|Lake|Peak", "One|Pro|Lite|Max|Duo|Solo|Junior|Tour")
 _PARTS = dict.fromkeys(("customers", "staff", "guides", "bookings"), _PEOPLE)
 _PARTS |= {"campaigns": _TITLES, "used_items": _USED, "suppliers": _FIRMS, "gear": _GEAR}
+_PARTS |= {name: table["names"] for name, table in _MORE.items() if "names" in table}
 
 
 def schema_of(tables: Iterable[str]) -> str:

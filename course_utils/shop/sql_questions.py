@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from course_utils import files
-from course_utils.shop.database import UNSEEN_TABLES, schema_of
+from course_utils.shop.database import TRAINING_TABLES, UNSEEN_TABLES, schema_of
 from course_utils.shop.sql_faults import fault_of
 from course_utils.shop.sql_shapes import Frame, frames, read_shapes
 from course_utils.shop.sql_wording import Draft, write_draft
@@ -57,7 +57,8 @@ class _Book:
             table = frame.tables[slot.position]
             self.frame_use[frame.shape, table, slot.name, slot.column.name] += 1
         for table in frame.tables:
-            self.table_use[table] += 1
+            # A table to train on is there to be one of many; the shop's own matter most.
+            self.table_use[table] += 3 if table in TRAINING_TABLES else 1
             self.frame_use[frame.shape, table] += 1
         if self.split == "test_values":
             self.reserved_frames.add(frame)
@@ -79,7 +80,7 @@ def make_rows(seed: int = SEED) -> list[dict]:
     rng = random.Random(seed)
     book = _Book()
     choices = {shape: list(frames(shape)) for shape in read_shapes()["shapes"]}
-    narrow_first = sorted(choices, key=lambda shape: len({each.tables for each in choices[shape]}))
+    narrow_first = sorted(choices, key=lambda shape: len(_shop_tables(choices[shape])))
     for split, count in ROWS_PER_SHAPE.items():
         book.open(split)
         for shape in narrow_first:
@@ -90,10 +91,16 @@ def make_rows(seed: int = SEED) -> list[dict]:
             for number in range(count):
                 index, wording = wordings[number % len(wordings)]
                 _add_row(usable, f"{shape}/{group}/{index}", wording, book, rng)
-    return _numbered(book.rows, rng)
+    return _numbered(book.rows, seed)
+
+
+def _shop_tables(choices: list[Frame]) -> set[tuple[str, ...]]:
+    return {frame.tables for frame in choices if frame.tables[0] not in TRAINING_TABLES}
 
 
 def _usable(frame: Frame, split: str, book: _Book) -> bool:
+    if split != "train" and frame.tables[0] in TRAINING_TABLES:
+        return False
     unseen = frame.tables[0] in UNSEEN_TABLES
     return unseen == (split == "test_tables") and frame not in book.reserved_frames
 
@@ -130,11 +137,11 @@ def _is_new(draft: Draft, book: _Book, repeats: int) -> bool:
     )
 
 
-def _numbered(rows: list[dict], rng: random.Random) -> list[dict]:
+def _numbered(rows: list[dict], seed: int) -> list[dict]:
     numbered = []
     for split in SPLITS:
         part = [row for row in rows if row["split"] == split]
-        rng.shuffle(part)
+        random.Random(f"{seed} {split}").shuffle(part)  # more training rows don't move the others
         numbered += [row | {"id": f"{split}-{n:04d}"} for n, row in enumerate(part, start=1)]
     return numbered
 

@@ -1,7 +1,7 @@
 """The shapes of queries, and which tables and columns fit into each.
 
-`data/sql_shapes.yaml` holds the shapes, eight wordings of each, and the words for every table
-and column.
+`data/sql_shapes.yaml` holds the shapes, eight wordings of each, and the words for the shop's
+tables and columns; `data/sql_more_tables.yaml` has more tables to train on.
 """
 
 import sqlite3
@@ -14,6 +14,7 @@ import yaml
 
 from course_utils import runtime
 from course_utils.shop.database import TABLES, UNSEEN_TABLES, Column, build_database
+from course_utils.shop.more_tables import read_more_tables
 
 DATABASE_SEEDS = (1, 2)
 FILTERS = ("is", "either", "other", "more", "less", "between", "missing", "done")
@@ -41,9 +42,11 @@ class Frame:
 
 @cache
 def read_shapes() -> dict[str, Any]:
-    """Return `data/sql_shapes.yaml`: the keys `spoken`, `tables`, `links` and `shapes`."""
+    """Return the keys `spoken`, `tables` and `links`, of all tables, and `shapes`."""
     path = runtime.data_dir() / "sql_shapes.yaml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    shapes = yaml.safe_load(path.read_text(encoding="utf-8"))
+    more = read_more_tables()
+    return shapes | {name: shapes[name] | more[name] for name in ("tables", "links")}
 
 
 @cache

@@ -1,0 +1,245 @@
+"""Store rows in batches, so that a second run adds nothing and a killed run can go on."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pymilvus import DataType, MilvusClient
+from tqdm.auto import tqdm
+
+from course_utils import files
+from course_utils.vectorstore.connection import explain_lost_server
+from course_utils.vectorstore.fields import (
+    HASH_FIELD,
+    ID_FIELD,
+    TEXT_FIELD,
+    VECTOR_FIELD,
+    Fields,
+    check_index,
+    dimension,
+    read_fields,
+)
+from course_utils.vectorstore.filters import id_filter
+from course_utils.vectorstore.rows import content_hash, plain_row, row_problem, vector_problem
+
+LOOKUP_ROWS = 1000  # ids asked for at once; a server's answer to a strong query takes 0.2 s
+RUN_AGAIN = (
+    "what was stored is kept: start the server, connect and run the ingest again, and it goes on "
+    "where it stopped"
+)
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did, in rows."""
+
+    added: int
+    replaced: int
+    unchanged: int
+    seconds: float
+    set_aside: int = 0
+
+
+@dataclass
+class _SetAside:
+    """The rows that can't be stored: written to a file, or raised if there is none."""
+
+    path: Path | None
+    lines: list[str]
+
+    def add(self, number: int, row: Any, problem: str) -> None:
+        if self.path is None:
+            raise ValueError(
+                f"rows[{number}] {problem}; mend it, or pass set_aside=PATH to store the rest "
+                "and write such rows there"
+            )
+        line = {"row": number, "reason": problem, "values": _printable(row)}
+        self.lines.append(json.dumps(line, ensure_ascii=False))
+
+    def write(self) -> None:
+        if self.path is not None:
+            text = "".join(f"{line}\n" for line in self.lines)
+            # Half a surrogate pair can't be written as UTF-8; its JSON escape can.
+            files.write_bytes(self.path, text.encode("utf-8", "backslashreplace"))
+
+
+@explain_lost_server("an ingest", RUN_AGAIN)
+def ingest(
+    client: MilvusClient,
+    collection: str,
+    rows: Sequence[dict[str, Any]],
+    *,
+    embed: Callable[[list[str]], np.ndarray] | None,
+    batch_size: int = 256,
+    progress: bool = True,
+    set_aside: Path | None = None,
+) -> IngestReport:
+    """Store rows with the vectors of their texts; rows that are there already cost nothing.
+
+    The collection is first asked which ids it holds with the same values; only the other rows
+    are embedded and written. So a second run adds nothing, a changed text replaces its row,
+    and a run that was killed goes on where it stopped. If the collection has a field
+    `content_hash`, it is filled here and compared in place of the texts.
+
+    Writes by `upsert`: `insert` with a known key replaces the row on Milvus Lite, but a Milvus
+    2.3 server keeps both. Another embedding model needs a collection of its own: rows whose
+    values are the same keep their old vectors.
+
+    Args:
+        client: Connected to Milvus Lite or a server.
+        collection: An existing collection with fields `id`, `text` and `embedding`, the last
+            indexed with the metric COSINE.
+        rows: Each a dict with `id`, `text` and the collection's other fields, without vector.
+        embed: Turns n texts into an array of shape (n, dim), such as a model's `encode`. None
+            if the rows bring their vectors as `embedding`; this needs the field `content_hash`.
+        batch_size: Rows embedded and written at once.
+        progress: Whether to show a progress bar over the rows to write.
+        set_aside: A file to be replaced by the rows that can't be stored, as JSON lines with
+            `row` (its place in rows), `reason` and `values`. None: the first such row raises,
+            before anything is stored, or at the batch whose vector it is.
+
+    Raises:
+        ValueError: A row can't be stored and `set_aside` is None; or `embed` returns vectors of
+            another shape; or the collection isn't as described. Earlier batches stay stored.
+        ConnectionError: The server went away. Earlier batches stay stored.
+    """
+    started = time.perf_counter()
+    fields = read_fields(client, collection)
+    check_index(client, collection)
+    if embed is None and HASH_FIELD not in fields:
+        raise ValueError(
+            f"embed is None, and collection {collection!r} has no field {HASH_FIELD!r} to tell "
+            "a changed vector by; add the field, or give embed"
+        )
+    aside = _SetAside(set_aside, [])
+    good = _good_rows(rows, fields, aside, with_vectors=embed is None)
+    aside.write()
+
+    stored = _stored_values(client, collection, fields, [row for _, row in good])
+    changed = [pair for pair in good if not _is_same(stored, pair[1], fields)]
+    added = replaced = 0
+    with tqdm(total=len(changed), desc=f"ingest {collection}", disable=not progress) as bar:
+        for batch in _batches(changed, batch_size):
+            ready = _with_vectors(batch, embed, fields, aside)
+            if ready:
+                client.upsert(collection, ready)
+            known = sum(row[ID_FIELD] in stored for row in ready)
+            added += len(ready) - known
+            replaced += known
+            bar.update(len(batch))
+    seconds = time.perf_counter() - started
+    return IngestReport(added, replaced, len(good) - len(changed), seconds, len(aside.lines))
+
+
+def _good_rows(
+    rows: Sequence[dict[str, Any]], fields: Fields, aside: _SetAside, *, with_vectors: bool
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return the rows that can be stored, with their places; the others are set aside."""
+    expected = set(fields) - {HASH_FIELD} - (set() if with_vectors else {VECTOR_FIELD})
+    good: list[tuple[int, dict[str, Any]]] = []
+    first: dict[str, int] = {}
+    for number, given in enumerate(rows):
+        row = plain_row(given)
+        problem = row_problem(row, fields, expected)
+        if problem is None and row[ID_FIELD] in first:
+            problem = (
+                f"repeats the id {row[ID_FIELD]!r} of rows[{first[row[ID_FIELD]]}], "
+                "and one of them would be lost"
+            )
+        if problem:
+            aside.add(number, given, problem)
+            continue
+        first[row[ID_FIELD]] = number
+        if HASH_FIELD in fields:
+            row[HASH_FIELD] = content_hash(row)
+        good.append((number, row))
+    return good
+
+
+def _stored_values(
+    client: MilvusClient, collection: str, fields: Fields, rows: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return, by id, what the collection holds of these rows: the hash, or all but the vector."""
+    compared = [HASH_FIELD] if HASH_FIELD in fields else sorted(set(fields) - {VECTOR_FIELD})
+    stored: dict[str, dict[str, Any]] = {}
+    for block in _batches(rows, LOOKUP_ROWS):
+        found = client.query(
+            collection,
+            filter=id_filter(ID_FIELD, [row[ID_FIELD] for row in block]),
+            output_fields=[ID_FIELD, *compared],
+            consistency_level="Strong",  # a server's default misses rows of the last moments
+        )
+        stored |= {row[ID_FIELD]: row for row in found}
+    return stored
+
+
+def _is_same(stored: dict[str, dict[str, Any]], row: dict[str, Any], fields: Fields) -> bool:
+    there = stored.get(row[ID_FIELD])
+    if there is None:
+        return False
+    if HASH_FIELD in fields:
+        return there[HASH_FIELD] == row[HASH_FIELD]
+    return all(there.get(n) == _as_stored(v, fields[n]) for n, v in row.items())
+
+
+def _as_stored(value: Any, field: dict[str, Any]) -> Any:
+    """Return the value as it comes back: a FLOAT has 32 bits."""
+    if DataType(field["type"]) == DataType.FLOAT and value is not None:
+        return float(np.float32(value))
+    return value
+
+
+def _with_vectors(
+    batch: Sequence[tuple[int, dict[str, Any]]],
+    embed: Callable[[list[str]], np.ndarray] | None,
+    fields: Fields,
+    aside: _SetAside,
+) -> list[dict[str, Any]]:
+    """Return the batch's rows with vectors; those whose vector is unfit are set aside."""
+    if embed is None:
+        vectors = np.asarray([row[VECTOR_FIELD] for _, row in batch], dtype=np.float32)
+    else:
+        vectors = np.asarray(embed([row[TEXT_FIELD] for _, row in batch]), dtype=np.float32)
+    check_shape(vectors, len(batch), dimension(fields))
+    ready = []
+    unfit = len(aside.lines)
+    for (number, row), vector in zip(batch, vectors, strict=True):
+        problem = vector_problem(vector, fields)
+        if problem:
+            aside.add(number, row, problem)
+        else:
+            ready.append({**row, VECTOR_FIELD: vector.tolist()})
+    if len(aside.lines) > unfit:
+        aside.write()
+    return ready
+
+
+def check_shape(vectors: np.ndarray, count: int, dim: int) -> None:
+    """Raise unless the vectors have the shape (count, dim)."""
+    if vectors.shape != (count, dim):
+        raise ValueError(
+            f"vectors have shape {vectors.shape}, the collection takes ({count}, {dim}); "
+            "use the embedding model that the collection was made with"
+        )
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _printable(value: Any) -> Any:
+    """Return the value as JSON can hold it; what JSON has no form for becomes its `repr`."""
+    if isinstance(value, dict):
+        return {str(name): _printable(v) for name, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_printable(v) for v in value]
+    if isinstance(value, np.generic):
+        return _printable(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return repr(value)
+    return value if value is None or isinstance(value, str | int | float) else repr(value)

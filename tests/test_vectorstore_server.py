@@ -1,0 +1,94 @@
+"""A real Milvus server is started, killed, taken up again and stopped."""
+
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from course_utils import vectorstore
+from course_utils.vectorstore import server
+
+needs_server = pytest.mark.skipif(
+    server.missing() is not None, reason=f"no Milvus server: {server.missing()}"
+)
+
+
+def store_one_row(client):
+    client.create_collection("probe", dimension=2, consistency_level="Strong")
+    client.insert("probe", [{"id": 1, "vector": [1.0, 0.0]}])
+
+
+def stored_ids(client):
+    client.load_collection("probe")  # waits, if the server still loads
+    rows = client.query("probe", filter="id > 0", consistency_level="Strong")
+    return [row["id"] for row in rows]
+
+
+def test_without_the_wheel_the_message_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="can be started: the wheel milvus isn't installed; pip"):
+        server.start(tmp_path / "data")
+
+
+@needs_server
+@pytest.mark.slow
+def test_rows_outlive_a_kill_and_a_stop_without_a_flush(tmp_path):
+    folder = tmp_path / "data"
+    running = server.start(folder)
+    store_one_row(vectorstore.connect(running.uri))
+    running.kill()
+    with pytest.raises(ConnectionError, match="no Milvus server answers"):
+        vectorstore.connect(running.uri)
+    with server.start(folder) as running:
+        assert stored_ids(vectorstore.connect(running.uri)) == [1]
+    with server.start(folder) as running:
+        assert stored_ids(vectorstore.connect(running.uri)) == [1]
+    shutil.rmtree(folder)
+
+
+@needs_server
+@pytest.mark.slow
+def test_a_folder_serves_one_server_and_a_second_says_so(tmp_path):
+    folder = tmp_path / "data"
+    with (
+        server.start(folder),
+        pytest.raises(RuntimeError, match="didn't start: another server has this folder"),
+    ):
+        server.start(folder)
+    shutil.rmtree(folder)
+
+
+START_AND_WAIT = """
+import sys
+import time
+from pathlib import Path
+from course_utils.vectorstore import server
+
+print(server.start(Path(sys.argv[1])).uri, flush=True)
+time.sleep(600)
+"""
+
+
+@needs_server
+@pytest.mark.slow
+def test_a_server_ends_with_the_process_that_started_it(tmp_path):
+    folder = tmp_path / "data"
+    process = subprocess.Popen(
+        [sys.executable, "-c", START_AND_WAIT, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    uri = process.stdout.readline().strip()
+    vectorstore.connect(uri).close()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    for _ in range(100):
+        try:
+            vectorstore.connect(uri).close()
+        except ConnectionError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the server still answers 10 s after its process was killed")
+    shutil.rmtree(folder, ignore_errors=True)
