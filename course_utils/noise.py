@@ -17,6 +17,7 @@ class KnownMessage:
     logger: str
     words: str
     reason: str
+    module: str = ""  # in whose source the words stand, if not in the logger's own
 
 
 KNOWN = (
@@ -31,6 +32,19 @@ KNOWN = (
         "MatMul8bitLt: inputs will be cast from",
         "Each 8-bit layer says so at each forward pass: 210 lines a token with SmolLM2. The cast "
         "is how 8-bit layers work, whatever format the other weights have.",
+    ),
+    KnownMessage(
+        "pymilvus.decorators",
+        "RPC error",
+        "Where a call fails, pymilvus logs the error and raises it as well. What was raised is "
+        "shown or handled where it arrives.",
+    ),
+    KnownMessage(
+        "grpc._server",
+        "Method not implemented!",
+        "pymilvus asks Milvus Lite for a call that only servers have, takes the refusal for an "
+        "answer and goes on; the traceback comes from Lite's side of the same process.",
+        module="pymilvus.grpc_gen.milvus_pb2_grpc",
     ),
 )
 

@@ -118,7 +118,7 @@ def test_an_id_is_a_literal_too():
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        (("categroy", "==", "a"), r"no field 'categroy'; did you mean 'category'\? \(there: cat"),
+        (("kategory", "==", "a"), r"no field 'kategory'; did you mean 'category'\? \(there: cat"),
         (("zzz", "==", "a"), r"no field 'zzz' \(there: "),
         (('id != "" or id', "==", "a"), "no field 'id != "),
         (("category", "=", "a"), r"no operator '=' \(there: ==, !=,"),
