@@ -19,6 +19,7 @@ from course_utils.exercises import (
     lesson_03,
     lesson_04,
     lesson_06,
+    lesson_07,
     progress_file,
     quizzes,
     rendering,
@@ -26,7 +27,7 @@ from course_utils.exercises import (
 from course_utils.exercises.exercise import Exercise, NotYetError
 from course_utils.exercises.rendering import LessonProgress, Note, ProgressBars
 
-LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_06)
+LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_06, lesson_07)
 
 EXERCISES: dict[str, Exercise] = {
     exercise.id: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
