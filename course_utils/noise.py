@@ -40,6 +40,11 @@ KNOWN = (
         "shown or handled where it arrives.",
     ),
     KnownMessage(
+        "pymilvus.client.iterator.query_iterator",
+        "failed to get mvccTs from milvus server, use client-side ts instead",
+        "Milvus Lite has no such timestamp: it serves one process, and the client's own will do.",
+    ),
+    KnownMessage(
         "grpc._server",
         "Method not implemented!",
         "pymilvus asks Milvus Lite for a call that only servers have, takes the refusal for an "

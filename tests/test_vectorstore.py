@@ -401,3 +401,21 @@ def test_a_database_that_another_process_holds_says_which_and_what_to_do(tmp_pat
     finally:
         vectorstore.release(uri)
     assert open_elsewhere(uri) == "opened\n"
+
+
+IDLE = """
+import sys
+import time
+from course_utils import vectorstore
+
+client = vectorstore.connect(sys.argv[1])
+time.sleep(35)
+client.list_collections()
+time.sleep(0.5)
+"""
+
+
+@pytest.mark.slow
+def test_a_local_database_left_alone_for_half_a_minute_says_nothing(tmp_path):
+    command = [sys.executable, "-c", IDLE, str(tmp_path / "idle.db")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""

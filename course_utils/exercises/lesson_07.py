@@ -109,8 +109,8 @@ def _check_schema(answer: object) -> None:
     )
     require(
         params[0]["metric_type"] == "COSINE",
-        f"The metric is {params[0]['metric_type']}. Its number isn't the cosine, and under L2 small "
-        "is near.",
+        f"The metric is {params[0]['metric_type']}. Its number isn't the cosine, and under L2 "
+        "small is near.",
     )
     require(
         params[0]["index_type"] == "FLAT",
@@ -349,8 +349,9 @@ answer = [
         ),
         solution=(
             'asked_api = ["write rows, and replace those whose key is there already"]\n'
+            'only_milvus = [("library", "==", "pymilvus")]\n'
             "answer = vectorstore.search(\n"
-            '    api, "api", embedder.encode(asked_api), k=5, where=[("library", "==", "pymilvus")]\n'
+            '    api, "api", embedder.encode(asked_api), k=5, where=only_milvus\n'
             ")[0]\n"
         ),
         wrong_answers=(

@@ -12,6 +12,10 @@ UNREACHABLE = 2  # pymilvus's code for a server that doesn't answer
 
 ANSWER_S = 10
 
+# pymilvus pings each server every 10 s, also while nothing is asked. Milvus Lite takes that for an
+# attack after some 30 s and closes the connection; the next call writes two lines to stderr.
+NO_PINGS = {"grpc.keepalive_time_ms": 2**31 - 1}
+
 
 def connect(uri: str | Path) -> MilvusClient:
     """Return `MilvusClient(uri)`; the folder of a local database is created.
@@ -25,7 +29,8 @@ def connect(uri: str | Path) -> MilvusClient:
         ConnectionError: No server answers at the URI.
     """
     uri = str(uri)
-    if "://" not in uri:
+    local = "://" not in uri
+    if local:
         if not uri.endswith(".db"):
             raise ValueError(
                 f"uri {uri!r} is neither a path that ends in .db (Milvus Lite) nor an address "
@@ -33,7 +38,7 @@ def connect(uri: str | Path) -> MilvusClient:
             )
         Path(uri).parent.mkdir(parents=True, exist_ok=True)
     try:
-        client = MilvusClient(uri)
+        client = MilvusClient(uri, grpc_options=NO_PINGS) if local else MilvusClient(uri)
         # pymilvus hands out an earlier connection to the address without asking if it lives.
         client.get_server_version(timeout=ANSWER_S)
         return client
