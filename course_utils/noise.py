@@ -45,6 +45,12 @@ KNOWN = (
         "Milvus Lite has no such timestamp: it serves one process, and the client's own will do.",
     ),
     KnownMessage(
+        "milvus_lite.server_manager",
+        "Failed to start MilvusLite server",
+        "Where another process has the folder, Lite logs a traceback of 20 lines and raises as well; "
+        "`vectorstore.connect` says what was raised in a sentence.",
+    ),
+    KnownMessage(
         "grpc._server",
         "Method not implemented!",
         "pymilvus asks Milvus Lite for a call that only servers have, takes the refusal for an "
