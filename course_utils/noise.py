@@ -47,7 +47,7 @@ KNOWN = (
     KnownMessage(
         "milvus_lite.server_manager",
         "Failed to start MilvusLite server",
-        "Where another process has the folder, Lite logs a traceback of 20 lines and raises as well; "
+        "Where another process has the folder, Lite logs a traceback of 20 lines and raises too; "
         "`vectorstore.connect` says what was raised in a sentence.",
     ),
     KnownMessage(
