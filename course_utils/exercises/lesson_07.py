@@ -62,7 +62,7 @@ rows = [
 ]
 vectorstore.ingest(api, "api", rows, embed=embedder.encode, progress=False)
 """
-ASK = 'embedder.encode(["write rows, and replace those whose key is there already"])'
+ASK = 'embedder.encode(["update existing data in a collection or add it"])'
 
 
 def _check_schema(answer: object) -> None:
@@ -211,8 +211,9 @@ def _check_api(answer: Any) -> None:
     names = [hit.fields["name"] for hit in answer]
     require(
         any("upsert" in name for name in names),
-        f"The call isn't among them: {', '.join(names)}. Say in the question what happens to a row "
-        "that is there already.",
+        f"The call isn't among them: {', '.join(names)}. Say what happens to "
+        "data that exists already, in the library's words: it speaks of data in a collection, and "
+        "hardly of rows.",
     )
 
 
@@ -345,10 +346,12 @@ answer = [
         hints=(
             "vectorstore.search(api, 'api', vectors, k=5, where=[...]) as in the function ask.",
             'The condition: ("library", "==", "pymilvus").',
+            "The search is close to the words. pymilvus writes of data in a collection that is "
+            "updated; try those.",
             "The search takes a list of vectors and returns a list of lists; take [0].",
         ),
         solution=(
-            'asked_api = ["write rows, and replace those whose key is there already"]\n'
+            'asked_api = ["update existing data in a collection or add it"]\n'
             'only_milvus = [("library", "==", "pymilvus")]\n'
             "answer = vectorstore.search(\n"
             '    api, "api", embedder.encode(asked_api), k=5, where=only_milvus\n'
