@@ -2,8 +2,11 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from datasets import Dataset
 from sentence_transformers import (
     SentenceTransformer,
@@ -23,6 +26,21 @@ class FineTuneReport:
     learning_rates: list[tuple[int, float]]  # (step, learning rate)
 
 
+@contextmanager
+def fast_products() -> Iterator[None]:
+    """Let matrix products of float32 round their factors to bfloat16, while the block runs.
+
+    A processor with units for bfloat16 trains a third to a half faster, others take no notice.
+    The weights stay float32. Outside the block vectors are computed in full.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def fine_tune(
     model: SentenceTransformer,
     dataset: Dataset,
@@ -31,6 +49,8 @@ def fine_tune(
     args: SentenceTransformerTrainingArguments,
 ) -> FineTuneReport:
     """Train `model` in place by `SentenceTransformerTrainer`, and report the run.
+
+    Matrix products are those of `fast_products`.
 
     Args:
         model: The model to train.
@@ -53,7 +73,8 @@ def fine_tune(
             f"would never reach {args.learning_rate:g}; use warmup_steps=0.1, a share of the run"
         )
     started = time.perf_counter()
-    trainer.train()
+    with fast_products():
+        trainer.train()
     seconds = time.perf_counter() - started
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     return FineTuneReport(
