@@ -173,6 +173,13 @@ def test_a_vector_that_is_no_number_is_refused(client):
     assert stored(client) == []
 
 
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_no_rows_is_refused(client, batch_size):
+    """A negative step would store nothing, and report nothing."""
+    with pytest.raises(ValueError, match=f"batch_size={batch_size} is below 1"):
+        ingest(client, [row("1", "red")], batch_size=batch_size)
+
+
 def test_an_absent_collection_is_named_with_those_that_are_there(client):
     with pytest.raises(ValueError, match=r"no collection 'colors' \(there: colours\)"):
         vectorstore.search(client, "colors", np.ones((1, DIM)))

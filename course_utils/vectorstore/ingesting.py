@@ -104,9 +104,12 @@ def ingest(
 
     Raises:
         ValueError: A row can't be stored and `set_aside` is None; or `embed` returns vectors of
-            another shape; or the collection isn't as described. Earlier batches stay stored.
+            another shape; or the collection isn't as described; or `batch_size` is below 1.
+            Earlier batches stay stored.
         ConnectionError: The server went away. Earlier batches stay stored.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} is below 1; 1 embeds and writes row by row")
     started = time.perf_counter()
     fields = read_fields(client, collection)
     check_index(client, collection)
