@@ -215,6 +215,9 @@ def _generate_all(
     batches = [
         by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)
     ]
+    # The longest first: what it frees serves the shorter ones, where a heap that grows batch by
+    # batch ends a quarter larger (3.1 GB in place of 2.4 for 324 prompts, 54 at a time).
+    batches.reverse()
     for names in tqdm(batches, desc="generate", disable=not progress or len(batches) < 2):
         batch = [prompts[name] for name in names]
         replies.update(
