@@ -140,7 +140,7 @@ TAUGHT = {
         "losses.ContrastiveLoss",
         "losses.MultipleNegativesRankingLoss",
         "evaluation.EmbeddingSimilarityEvaluator",
-        "evaluation.BinaryClassificationEvaluator",
+        "evaluation.BinaryClassificationEvaluator.from_input_examples",
         "student.fit",
         "SentenceTransformerTrainingArguments",
         "SentenceTransformerTrainer",
