@@ -57,7 +57,7 @@ def read_summary(executed: Path) -> dict[str, dict]:
 
 
 def without_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take the live widgets out of an executed lesson, and this machine's paths.
+    """Take the live widgets out of an executed lesson, and this machine's folders.
 
     The widgets are progress bars, stored as they were before the first step. To show them
     a page would load scripts from the web.
@@ -65,11 +65,17 @@ def without_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
-            for out in cell.outputs:
-                if "text" in out:
-                    out.text = out.text.replace(f"{ROOT}/", "")
+            kept = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+            cell.outputs = [_without_root(output) for output in kept]
     return notebook
+
+
+def _without_root(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Name files as seen from the course's folder, wherever that lies."""
+    as_json = json.dumps(output, ensure_ascii=False)
+    root = json.dumps(str(ROOT), ensure_ascii=False)[1:-1]
+    shorter = as_json.replace(f"{root}/", "").replace(root, ".")
+    return nbformat.from_dict(json.loads(shorter))
 
 
 def lay_out(kind: str, into: Path, copies: list[Path], summary: dict[str, dict]) -> None:

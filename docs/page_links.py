@@ -61,6 +61,20 @@ def read_terms(path: Path) -> list[Term]:
     return terms
 
 
+def any_of(terms: list[Term]) -> re.Pattern:
+    """Return what finds any of the terms, the longest that fits first.
+
+    So "embedding model" is one term and not a use of "embedding". `number_of` tells which it was.
+    """
+    by_length = sorted(enumerate(terms), key=lambda one: -len(one[1].english))
+    return re.compile("|".join(f"(?P<t{number}>{term.pattern})" for number, term in by_length))
+
+
+def number_of(found: re.Match) -> int:
+    """Return the place in the list of the term that was found."""
+    return int(found.lastgroup.removeprefix("t"))
+
+
 def add_links(app: Sphinx, document: nodes.document) -> None:
     """Put both kinds of links into a page that was read."""
     page = app.env.docname
@@ -71,21 +85,24 @@ def add_links(app: Sphinx, document: nodes.document) -> None:
         return None if name in (None, page) else ("doc", f"/{name}")
 
     _link(document, LESSON, lesson_link)
-    if not _is_lesson(page) or not app.env.found_docs & {GLOSSARY}:
+    if not _is_lesson(page):
         return
-    terms = [t for t in read_terms(app.env.doc2path(GLOSSARY)) if t.lesson <= page.split("/")[1]]
-    # The longest first, so that "embedding model" is one term and not a use of "embedding".
-    terms.sort(key=lambda term: -len(term.english))
-    todo = {f"t{number}": term for number, term in enumerate(terms)}
-    if not todo:
-        return
-    anyone = re.compile("|".join(f"(?P<{name}>{term.pattern})" for name, term in todo.items()))
+    known = [
+        term
+        for term in read_terms(Path(app.env.doc2path(GLOSSARY)))
+        if term.lesson <= page.split("/")[1][:2]  # an earlier use is of the everyday word
+    ]
+    used = set()
 
     def first_use(found: re.Match) -> tuple[str, str] | None:
-        term = todo.pop(found.lastgroup, None)
-        return ("term", term.english) if term else None
+        term = known[number_of(found)]
+        if term in used:
+            return None
+        used.add(term)
+        return "term", term.english
 
-    _link(document, anyone, first_use)
+    if known:
+        _link(document, any_of(known), first_use)
 
 
 def _is_lesson(page: str) -> bool:
@@ -128,7 +145,7 @@ def _parents(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _reference(text: str, kind: str, target: str) -> addnodes.pending_xref:
-    reference = addnodes.pending_xref(
+    return addnodes.pending_xref(
         "",
         nodes.inline("", text, classes=[f"{kind}-link"]),
         refdomain="std",
@@ -137,7 +154,6 @@ def _reference(text: str, kind: str, target: str) -> addnodes.pending_xref:
         refexplicit=True,
         refwarn=True,
     )
-    return reference
 
 
 def launch_buttons(page: str, repository: str) -> list[dict[str, str]]:

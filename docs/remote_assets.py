@@ -34,7 +34,7 @@ class _Loaded(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.addresses += _in_styles(data) if self.cdata_elem == "style" else []
         if self.cdata_elem == "script":
-            self.addresses += re.findall(r"""import\s*\(?\s*["']([^"']+)""", data)
+            self.addresses += re.findall(r"""\bimport\b[^;"']*["']([^"']+)""", data)
             self.addresses += re.findall(r"""\.src\s*=\s*["']([^"']+)""", data)
 
 
