@@ -16,7 +16,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 GLOSSARY = "docs/glossary"
-LESSON = re.compile(r"\b[Ll]esson (\d\d)\b")
+LESSON = re.compile(r"\b[Ll]esson\s+(\d\d)\b")
 LAB_URL = "http://localhost:8888/lab/tree/"  # where JupyterLab listens unless the port is taken
 COLAB_URL = "https://colab.research.google.com/github/"
 
