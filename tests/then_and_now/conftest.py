@@ -42,7 +42,7 @@ CHARACTERS = "\n abcdefghijklmnopqrstuvwxyzSELCTFROM(),;*=-?'0123"
 
 
 @pytest.fixture(scope="session")
-def tokenizer():
+def letters():
     """Return a tokenizer with a token a character, which ends and pads with token 2."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -55,6 +55,12 @@ def tokenizer():
     return PreTrainedTokenizerFast(
         tokenizer_object=characters, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
     )
+
+
+@pytest.fixture
+def tokenizer(letters):
+    """Return a copy of the tokenizer: a pipeline changes the one that it gets."""
+    return copy.deepcopy(letters)
 
 
 @pytest.fixture(scope="session")
@@ -86,9 +92,9 @@ def model(small_lm):
 
 
 @pytest.fixture(scope="session")
-def lm_folder(small_lm, tokenizer, tmp_path_factory):
+def lm_folder(small_lm, letters, tmp_path_factory):
     """Return a folder that holds the small model in bfloat16 and its tokenizer."""
     folder = tmp_path_factory.mktemp("small_lm")
     copy.deepcopy(small_lm).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    letters.save_pretrained(folder)
     return str(folder)

@@ -2,9 +2,7 @@
 
 import importlib
 import json
-import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -148,7 +146,7 @@ def test_an_empty_text_has_a_vector_and_a_missing_one_raises(minilm):
         assert np.linalg.norm(minilm.encode("")) == pytest.approx(1, abs=1e-5)
     assert heard == []
     for missing in (None, float("nan"), 7):
-        with pytest.raises((TypeError, ValueError, AttributeError)):
+        with pytest.raises(ValueError, match="Unsupported input type"):
             minilm.encode([missing])
 
 
@@ -227,21 +225,15 @@ def test_the_modern_trainer_does_the_same_in_four_lines(embedder, tmp_path):
 
 
 @pytest.mark.row("S3")
-def test_the_old_module_paths_are_deprecated():
-    code = "import importlib, sys; importlib.import_module('sentence_transformers.' + sys.argv[1])"
-    for name in ("losses",):
-        done = subprocess.run(
-            [sys.executable, "-W", "always::DeprecationWarning", "-c", code, name],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert f"sentence_transformers.sentence_transformer.{name}" in done.stderr
-    for name in ("evaluation", "losses", "readers", "training_args", "trainer"):
-        assert importlib.util.find_spec(f"sentence_transformers.sentence_transformer.{name}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def test_the_old_module_paths_are_deprecated(monkeypatch):
+    for name in ("evaluation", "losses", "readers", "trainer", "training_args"):
+        monkeypatch.delitem(sys.modules, f"sentence_transformers.{name}", raising=False)
+        with listening() as heard:
+            importlib.import_module(f"sentence_transformers.{name}")
+        assert mentions(heard, f"use 'sentence_transformers.sentence_transformer.{name}' instead")
+    with listening() as heard:
         assert importlib.import_module("sentence_transformers").InputExample is InputExample
+    assert heard == []
 
 
 @pytest.mark.row("S4")
@@ -363,17 +355,15 @@ def test_evaluation_steps_without_an_evaluator_raise(embedder):
 
 
 @pytest.mark.row("S13")
-def test_contrastive_loss_takes_grades_in_silence_and_goes_below_zero(embedder):
-    graded = [(a, b, 5 * label) for a, b, label in PAIRS]
-    heard = fit(embedder, examples(graded))
-    assert not mentions(heard, "label")
-    loss = losses.ContrastiveLoss(embedder)
-    features = [embedder.preprocess(["aab", "bca"]), embedder.preprocess(["zzx", "xyz"])]
-    assert loss(features, torch.tensor([1.0, 0.0])) > 0
-    assert loss(features, torch.tensor([-1.0, -1.0])) < loss(features, torch.tensor([0.0, 0.0]))
-    far = torch.nn.functional.pairwise_distance  # one pair that is one distance apart
-    fixed = losses.ContrastiveLoss(embedder, distance_metric=lambda a, b: 0 * far(a, b) + 0.1)
-    assert fixed(features, torch.tensor([5.0, 5.0])) < 0
+def test_contrastive_loss_wants_zeros_and_ones_and_only_warns(embedder):
+    heard = fit(embedder, examples([(a, b, 5 * label) for a, b, label in PAIRS]))
+    assert mentions(heard, "ContrastiveLoss expects binary labels (0 or 1)")
+    features = [embedder.preprocess(["aab"]), embedder.preprocess(["zzx"])]
+    loss = losses.ContrastiveLoss(embedder, distance_metric=lambda a, b: 0.1 + 0 * a[:, 0])
+    with listening():
+        one, five = (loss(features, torch.tensor([label])).item() for label in (1.0, 5.0))
+    assert one == pytest.approx(0.5 * 0.1**2)
+    assert five == pytest.approx(0.5 * (5 * 0.1**2 - 4 * (0.5 - 0.1) ** 2))  # below zero
 
 
 @pytest.mark.row("S14")
@@ -385,9 +375,9 @@ def test_contrastive_loss_with_labels_of_zero_alone_fails(embedder):
 
 @pytest.mark.row("S15")
 def test_labels_of_another_type_raise(embedder):
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(ValueError, match="too many dimensions 'str'"):
         fit(embedder, examples(convert=str))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="with a bool tensor is not supported"):
         fit(embedder, examples(convert=bool))
 
 
@@ -405,14 +395,13 @@ def test_old_fit_with_an_evaluator_is_broken(embedder, tmp_path):
 
 def train(model, folder, columns, **options):
     rows = Dataset.from_dict(columns)
-    defaults = {"max_steps": 2, "use_cpu": True, "disable_tqdm": True, "report_to": []}
+    defaults = {"max_steps": 1, "save_strategy": "no", "use_cpu": True, "disable_tqdm": True, "report_to": []}
     args = SentenceTransformerTrainingArguments(str(folder), **defaults | options)
     with listening():
         trainer = SentenceTransformerTrainer(
             model,
             args,
             train_dataset=rows,
-            eval_dataset=rows,
             loss=losses.ContrastiveLoss(model),
             evaluator=BinaryClassificationEvaluator(["aab", "aab"], ["aac", "xyz"], [1, 0], "val"),
         )
@@ -427,13 +416,13 @@ A, B, LABELS = ["aab", "bca"], ["aac", "xyz"], [1, 0]
 def test_the_label_column_goes_by_its_name(embedder, tmp_path):
     for name in ("label", "labels", "score", "scores"):
         train(embedder, tmp_path, {name: LABELS, "a": A, "b": B})
-    with pytest.raises(ValueError, match="label"):
+    with pytest.raises(ValueError, match="Unsupported input type: int"):  # y is a text, then
         train(embedder, tmp_path, {"a": A, "b": B, "y": LABELS})
 
 
 @pytest.mark.row("S18")
 def test_every_other_column_is_taken_for_a_text(embedder, tmp_path):
-    with pytest.raises((TypeError, ValueError, AttributeError)):
+    with pytest.raises(ValueError, match="Unsupported input type: int"):
         train(embedder, tmp_path, {"id": [1, 2], "a": A, "b": B, "label": LABELS})
 
 
@@ -441,8 +430,11 @@ def test_every_other_column_is_taken_for_a_text(embedder, tmp_path):
 def test_the_best_model_needs_the_name_of_its_metric(embedder, tmp_path):
     best = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
     columns = {"a": A, "b": B, "label": LABELS}
-    metric = "eval_val_cosine_ap"
-    trainer = train(embedder, tmp_path, columns, metric_for_best_model=metric, **best)
+    with pytest.raises(KeyError, match="is set to 'eval_loss', which is not found"):
+        train(embedder, tmp_path, columns, **best)
+    trainer = train(
+        embedder, tmp_path, columns, metric_for_best_model="eval_val_cosine_ap", **best
+    )
     assert trainer.state.best_metric is not None
 
 
