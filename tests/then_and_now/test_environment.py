@@ -33,10 +33,8 @@ def index():
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path.split("/")[1])
-            info = {"info": {"name": asked[-1], "version": "99.0"}}
-            release = {"upload_time": "2026-01-01T00:00:00", "filename": "a", "python_version": ""}
-            release |= {"packagetype": "sdist", "md5_digest": "", "size": 1, "url": ""}
-            body = json.dumps(info | {"releases": {"99.0": [release]}, "urls": []}).encode()
+            info = {"name": asked[-1], "version": "99.0", "package_url": ""}
+            body = json.dumps({"info": info, "releases": {}}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
