@@ -177,6 +177,14 @@ def test_a_file_in_gbk_loads_and_can_not_be_read_without_its_encoding(tmp_path):
     assert loaded[0] == {"text": "帐篷"}
 
 
+@pytest.mark.row("D16")
+def test_map_adds_what_is_computed(jsonl):
+    loaded = load_dataset("json", data_files=jsonl, split="train")
+    longer = loaded.map(lambda row: {"length": len(row["text"])})
+    assert longer[0] == ROWS[0] | {"length": 6}
+    assert loaded.column_names == ["id", "text"]  # a new data set; the old one stays
+
+
 @pytest.mark.row("B1")
 def test_a_loader_of_input_examples_can_not_be_iterated():
     with pytest.raises(TypeError, match="found <class '.*InputExample'>"):

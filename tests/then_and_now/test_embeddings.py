@@ -309,18 +309,23 @@ def test_without_save_best_model_and_with_an_evaluator_no_model_is_saved(embedde
     assert (tmp_path / "plain" / "model.safetensors").exists()
 
 
-@pytest.mark.row("S9")
-def test_a_warmup_longer_than_the_training_never_reaches_the_rate(embedder):
-    rates = []
+@pytest.fixture
+def rates(monkeypatch):
+    """Return the list of learning rates, one for each step that an optimizer takes."""
+    taken = []
     step = torch.optim.AdamW.step
 
     def watched(self, *arguments, **options):
-        rates.append(self.param_groups[0]["lr"])
+        taken.append(self.param_groups[0]["lr"])
         return step(self, *arguments, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", watched)
-        heard = fit(embedder, warmup_steps=100, epochs=4, optimizer_params={"lr": 2e-5})
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    return taken
+
+
+@pytest.mark.row("S9")
+def test_a_warmup_longer_than_the_training_never_reaches_the_rate(embedder, rates):
+    heard = fit(embedder, warmup_steps=100, epochs=4, optimizer_params={"lr": 2e-5})
     assert len(rates) == 16
     assert max(rates) <= 2e-5 * 16 / 100
     assert not mentions(heard, "warmup")
@@ -395,7 +400,13 @@ def test_old_fit_with_an_evaluator_is_broken(embedder, tmp_path):
 
 def train(model, folder, columns, **options):
     rows = Dataset.from_dict(columns)
-    defaults = {"max_steps": 1, "save_strategy": "no", "use_cpu": True, "disable_tqdm": True, "report_to": []}
+    defaults = {
+        "max_steps": 1,
+        "save_strategy": "no",
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "report_to": [],
+    }
     args = SentenceTransformerTrainingArguments(str(folder), **defaults | options)
     with listening():
         trainer = SentenceTransformerTrainer(
@@ -432,9 +443,7 @@ def test_the_best_model_needs_the_name_of_its_metric(embedder, tmp_path):
     columns = {"a": A, "b": B, "label": LABELS}
     with pytest.raises(KeyError, match="is set to 'eval_loss', which is not found"):
         train(embedder, tmp_path, columns, **best)
-    trainer = train(
-        embedder, tmp_path, columns, metric_for_best_model="eval_val_cosine_ap", **best
-    )
+    trainer = train(embedder, tmp_path, columns, metric_for_best_model="eval_val_cosine_ap", **best)
     assert trainer.state.best_metric is not None
 
 
@@ -448,3 +457,15 @@ def test_negatives_beyond_the_margin_pull_at_nothing(embedder):
         embedder, distance_metric=lambda a, b: 0.6 + 0 * a[:, 0], margin=1.0
     )
     assert wider(features, torch.tensor([0])) > 0
+
+
+@pytest.mark.row("S21")
+def test_the_usual_rate_is_the_default_of_fit(embedder, rates):
+    fit(embedder, scheduler="constantlr")
+    assert rates == [2e-5] * 4
+
+
+@pytest.mark.row("S22")
+def test_epochs_are_rounds_over_the_data(embedder, rates):
+    fit(embedder, epochs=2)
+    assert len(rates) == 2 * 4

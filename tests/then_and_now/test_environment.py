@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 import threading
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 pytest.importorskip("pipreqs")
 
@@ -156,3 +157,12 @@ def test_without_force_an_old_file_is_kept(project):
     assert "already exists, use --force" in done.stderr
     pipreqs(folder, "--use-local", "--force")
     assert "peft" in (folder / "requirements.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.row("R13")
+def test_the_last_pipreqs_excludes_python_3_13():
+    if version("pipreqs") != "0.5.0":
+        assert sys.version_info >= (3, 13)  # an older one is all that this Python gets
+        assert "--scan-notebooks" not in pipreqs(".", "--help").stdout
+    else:
+        assert "3.13.0" not in SpecifierSet(metadata("pipreqs")["Requires-Python"])

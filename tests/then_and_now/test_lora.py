@@ -108,9 +108,7 @@ def test_the_scale_is_alpha_by_r(small_lm):
     scales = []
     for r in (8, 16, 64):
         adapted = get_peft_model(copy.deepcopy(small_lm), config(r=r))
-        scales.append(
-            adapted.base_model.model.model.layers[0].self_attn.q_proj.scaling["default"]
-        )
+        scales.append(adapted.base_model.model.model.layers[0].self_attn.q_proj.scaling["default"])
     assert scales == [2.0, 1.0, 0.25]
 
 
@@ -283,3 +281,9 @@ def test_merging_into_bfloat16_shifts_the_outputs_in_silence(lm_folder):
         assert not mentions(heard, "erge")
         shifts.append((logits(merged) - before).abs().max())
     assert shifts[0] > 100 * shifts[1]
+
+
+@pytest.mark.row("L23")
+def test_lora_is_attached_to_a_loaded_model(lm_folder):
+    with pytest.raises(AttributeError, match="'str' object has no attribute"):
+        get_peft_model(lm_folder, config())

@@ -240,6 +240,7 @@ def test_groups_that_do_not_occur_are_left_out():
 def test_apply_on_groups_does_not_pass_the_key(sales):
     with pytest.raises(KeyError, match="shop"):
         sales.groupby("shop").apply(lambda group: group["shop"])
+    assert sales.groupby("shop").apply(lambda group: group.name).tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="include_groups=True is no longer allowed"):
         sales.groupby("shop").apply(len, include_groups=True)
     with pytest.raises(TypeError, match="unexpected keyword argument 'axis'"):
