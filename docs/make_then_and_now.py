@@ -29,22 +29,25 @@ SEVERITIES = {
 
 HEAD = """# Then and now
 
-This course grew out of one learner's notes, written in Chinese for older versions of the libraries. Here
-is each of their claims, and each argument that code of that time uses and today's libraries have renamed
-or dropped: what happens now, and what to write instead.
+This course grew out of one learner's notes, written in Chinese for older versions of the libraries.
+Here is each of their claims, and each argument that code of that time uses and today's libraries
+have renamed or dropped: what happens now, and what to write instead.
 
 `make data` writes this page from [then_and_now.yaml](then_and_now.yaml), and
 [tests/then_and_now](../tests/then_and_now) proves each row at the versions in
-[constraints.txt](../constraints.txt), on a CPU and without a network. When a library changes, the test
-that fails has the row's number in its name.
-"""
+[constraints.txt](../constraints.txt), on a CPU and without a network. When a library changes, the
+test that fails has the row's number in its name.
 
-READING = """The first column is the row's number, the last one word for how bad it is:
+Each row begins with its number and ends with one word for how bad it is:
 
 {words}
 
-A row that begins with *elsewhere* isn't from the notes: it's from other code of their time, or a
-mistake next to the one that they make. Quotations are the notes' own words.
+A row that begins with *elsewhere* isn't from the notes: it is from other code of their time, or
+stands for a mistake next to theirs. In brackets stand the notes' own words.
+
+{skipped} rows can't be shown by a small test on a CPU. They say so, and why.
+
+{overview}
 """
 
 
@@ -105,10 +108,11 @@ def section(topic: dict) -> str:
 def page() -> str:
     """Return the whole page."""
     topics = read_topics()
-    words = "\n".join(f"- **{word}**: {meaning}." for word, meaning in SEVERITIES.items())
-    skipped = sum("not_run" in row for topic in topics for row in topic["rows"])
-    not_run = f"{skipped} rows can't be shown in a small test on a CPU; they say so and why."
-    head = f"{HEAD}\n{READING.format(words=words)}\n{not_run}\n\n{overview(topics)}\n"
+    head = HEAD.format(
+        words="\n".join(f"- **{word}**: {meaning}." for word, meaning in SEVERITIES.items()),
+        skipped=sum("not_run" in row for topic in topics for row in topic["rows"]),
+        overview=overview(topics),
+    )
     return head + "".join(section(topic) for topic in topics)
 
 

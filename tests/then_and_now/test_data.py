@@ -8,8 +8,9 @@ import pytest
 import torch
 from datasets import Dataset, DatasetDict, load_dataset
 from sentence_transformers import InputExample
-from then_and_now.listening import listening, mentions
 from torch.utils.data import DataLoader
+
+from then_and_now.listening import listening, mentions
 
 ROWS = [{"id": number, "text": f"tent {number}"} for number in range(10)]
 PAIRS = [InputExample(texts=["a tent", "a tarp"], label=1.0)] * 4
@@ -187,7 +188,7 @@ def test_map_adds_what_is_computed(jsonl):
 
 @pytest.mark.row("B1")
 def test_a_loader_of_input_examples_can_not_be_iterated():
-    with pytest.raises(TypeError, match="found <class '.*InputExample'>"):
+    with pytest.raises(TypeError, match=r"found <class '.*InputExample'>"):
         next(iter(DataLoader(PAIRS, shuffle=True, batch_size=2)))
 
 

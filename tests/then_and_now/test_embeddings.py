@@ -19,8 +19,9 @@ from sentence_transformers.sentence_transformer.evaluation import (
     BinaryClassificationEvaluator,
     EmbeddingSimilarityEvaluator,
 )
-from then_and_now.listening import listening, mentions
 from torch.utils.data import DataLoader
+
+from then_and_now.listening import listening, mentions
 
 TEXTS = ["a tent", "a tarp", "the invoice"]
 PAIRS = [("aab", "aac", 1), ("bca", "bcc", 1), ("aab", "zzx", 0), ("cab", "xyz", 0)] * 4
@@ -355,7 +356,7 @@ def test_evaluation_steps_beyond_the_training_leave_the_ends_of_the_epochs(embed
 
 @pytest.mark.row("S12")
 def test_evaluation_steps_without_an_evaluator_raise(embedder):
-    with pytest.raises(ValueError, match="didn't provide an `?eval_dataset`? or an `?evaluator"):
+    with pytest.raises(ValueError, match=r"didn't provide an `?eval_dataset`? or an `?evaluator"):
         fit(embedder, evaluation_steps=1000)
 
 

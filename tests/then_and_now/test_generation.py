@@ -4,8 +4,9 @@ import copy
 
 import pytest
 import torch
-from then_and_now.listening import listening, mentions
 from transformers import GenerationConfig, pipeline
+
+from then_and_now.listening import listening, mentions
 
 TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
@@ -83,7 +84,7 @@ def test_a_low_temperature_still_draws_between_near_equals(model):
 
 @pytest.mark.row("P5")
 def test_temperature_zero_raises(pipe):
-    with pytest.raises(ValueError, match="`temperature` \\(=0.0\\) has to be a strictly positive"):
+    with pytest.raises(ValueError, match=r"`temperature` \(=0.0\) has to be a strictly positive"):
         ask(pipe, do_sample=True, temperature=0.0)
 
 
@@ -136,7 +137,7 @@ def test_a_max_length_below_the_prompt_raises(model):
 @pytest.mark.row("P11")
 def test_several_sequences_need_sampling(pipe):
     assert len(ask(pipe)[0]) == 1
-    with pytest.raises(ValueError, match="Greedy methods .* `num_return_sequences`"):
+    with pytest.raises(ValueError, match=r"Greedy methods .* `num_return_sequences`"):
         ask(pipe, num_return_sequences=2)
     assert len(ask(pipe, do_sample=True, num_return_sequences=2)[0]) == 2
 

@@ -11,7 +11,6 @@ from peft import (
     PeftModelForCausalLM,
     get_peft_model,
 )
-from then_and_now.listening import listening, mentions
 from transformers import (
     AutoModelForCausalLM,
     BitsAndBytesConfig,
@@ -20,6 +19,8 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+
+from then_and_now.listening import listening, mentions
 
 PROBE = torch.tensor([[3, 9, 27, 5, 40]])
 ROWS = [{"input_ids": [3, 9, 27, 5], "labels": [3, 9, 27, 5]}] * 2

@@ -13,9 +13,9 @@ from pymilvus.exceptions import (
     MilvusException,
     SchemaNotReadyException,
 )
-from then_and_now.listening import listening, mentions
 
 from course_utils import vectorstore
+from then_and_now.listening import listening, mentions
 
 CHINESE = "帐篷帐篷帐篷帐"  # 7 characters, 21 bytes
 STRONG = {"consistency_level": "Strong"}
@@ -269,7 +269,7 @@ def test_lite_takes_nan_and_a_server_does_not(lite, server, shared):
     with listening() as heard:
         assert lite.insert(make(lite), [nan])["insert_count"] == 1
     assert not mentions(heard, "nan")
-    with listening(), pytest.raises(MilvusException, match="'?NaN'? is not a number"):
+    with listening(), pytest.raises(MilvusException, match=r"'?NaN'? is not a number"):
         server.insert(shared, [nan])
 
 

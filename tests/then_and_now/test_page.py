@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from then_and_now.page import ROWS, TOPICS, in_words, maker
 
 HERE = Path(__file__).parent

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-from then_and_now.listening import listening, mentions
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -11,6 +10,8 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+
+from then_and_now.listening import listening, mentions
 
 PROBE = torch.tensor([[3, 9, 27, 5, 40]])
 NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from then_and_now.listening import listening, mentions
 
 SALES = pd.DataFrame(
@@ -85,7 +86,7 @@ def test_loc_includes_the_end_and_iloc_does_not(sales):
 
 @pytest.mark.row("F8")
 def test_query_takes_variables_and_names_with_spaces(sales):
-    least = 2
+    least = 2  # noqa: F841  the query reads it
     assert sales.query("sold > @least and shop == 'a'")["note"].tolist() == ["y"]
     spaced = sales.rename(columns={"sold": "sold today"})
     assert len(spaced.query("`sold today` > 2")) == 2
@@ -304,7 +305,7 @@ def test_a_chained_assignment_changes_nothing_and_warns(sales):
     with listening() as heard:
         sales["sold"][0] = 9
         sales[sales["shop"] == "a"]["sold"] = 0
-        sales["sold"].fillna(0, inplace=True)  # noqa: PD002  the point of the row
+        sales["sold"].fillna(0, inplace=True)
     pd.testing.assert_frame_equal(sales, SALES)
     assert sum("ChainedAssignmentError" in message for message in heard) == 3
     sales.loc[0, "sold"] = 9

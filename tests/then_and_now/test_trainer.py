@@ -3,7 +3,6 @@
 import datasets
 import pytest
 import torch
-from then_and_now.listening import listening, mentions
 from torch.utils.data import DataLoader
 from transformers import (
     DataCollatorForLanguageModeling,
@@ -13,6 +12,8 @@ from transformers import (
     TrainingArguments,
     default_data_collator,
 )
+
+from then_and_now.listening import listening, mentions
 
 ROWS = [{"input_ids": [3, 9, 27, n], "labels": [3, 9, 27, n]} for n in range(5, 13)]
 
@@ -186,7 +187,7 @@ def test_rows_for_evaluation_are_never_used_without_a_strategy(model, arguments)
 
 @pytest.mark.row("T19")
 def test_a_strategy_without_rows_for_evaluation_raises(model, arguments):
-    with pytest.raises(ValueError, match="You have set `?args.eval_strategy`? to"):
+    with pytest.raises(ValueError, match=r"You have set `?args.eval_strategy`? to"):
         Trainer(model, arguments(eval_strategy="epoch"), train_dataset=ROWS)
 
 
@@ -245,7 +246,7 @@ def test_a_collator_makes_a_batch_and_loads_nothing(tokenizer):
 def test_without_a_collator_rows_of_different_lengths_raise(model, arguments):
     ragged = [{"input_ids": [3, 4, 5], "labels": [3, 4, 5]}, {"input_ids": [6], "labels": [6]}]
     trainer = Trainer(model, arguments(), train_dataset=ragged)
-    with listening(), pytest.raises(ValueError, match="expected sequence of length . at dim 1"):
+    with listening(), pytest.raises(ValueError, match=r"expected sequence of length . at dim 1"):
         trainer.train()
 
 
