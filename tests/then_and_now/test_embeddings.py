@@ -365,11 +365,18 @@ def test_contrastive_loss_wants_zeros_and_ones_and_only_warns(embedder):
     heard = fit(embedder, examples([(a, b, 5 * label) for a, b, label in PAIRS]))
     assert mentions(heard, "ContrastiveLoss expects binary labels (0 or 1)")
     features = [embedder.preprocess(["aab"]), embedder.preprocess(["zzx"])]
-    loss = losses.ContrastiveLoss(embedder, distance_metric=lambda a, b: 0.1 + 0 * a[:, 0])
-    with listening():
-        one, five = (loss(features, torch.tensor([label])).item() for label in (1.0, 5.0))
-    assert one == pytest.approx(0.5 * 0.1**2)
-    assert five == pytest.approx(0.5 * (5 * 0.1**2 - 4 * (0.5 - 0.1) ** 2))  # below zero
+
+    def loss(label, distance):
+        fixed = losses.ContrastiveLoss(
+            embedder, distance_metric=lambda a, b: distance + 0 * a[:, 0]
+        )
+        with listening():
+            return fixed(features, torch.tensor([float(label)])).item()
+
+    assert loss(1, 0.1) == pytest.approx(0.5 * 0.1**2)
+    assert loss(5, 0.1) == pytest.approx(0.5 * (5 * 0.1**2 - 4 * (0.5 - 0.1) ** 2))  # below zero
+    for grade in (1, 2, 5):  # nearer is better, whatever the grade
+        assert loss(grade, 0.1) < loss(grade, 0.2) < loss(grade, 0.4)
 
 
 @pytest.mark.row("S14")

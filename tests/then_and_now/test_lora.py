@@ -171,7 +171,14 @@ def test_bias_says_which_biases_train_along(gpt2):
     assert biases(get_peft_model(copy.deepcopy(gpt2), config(bias="none", **options))) == 0
     assert biases(get_peft_model(copy.deepcopy(gpt2), config(bias="lora_only", **options))) == 1
     everything = sum(name.endswith("bias") for name, _ in gpt2.named_parameters())
-    assert biases(get_peft_model(gpt2, config(bias="all", **options))) == everything
+    before = logits(gpt2.eval())
+    adapted = get_peft_model(gpt2, config(bias="all", **options)).eval()
+    assert biases(adapted) == everything
+    for name, parameter in adapted.named_parameters():
+        if name.endswith("bias"):
+            parameter.data += 0.1 * torch.arange(len(parameter))
+    with adapted.disable_adapter(), listening():
+        assert not torch.allclose(logits(adapted), before, atol=1e-2)
 
 
 @pytest.mark.row("L13")

@@ -1,11 +1,14 @@
 """The page is made of the rows, and each row has its one test."""
 
+import logging
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from then_and_now.listening import listening, mentions
 from then_and_now.page import ROWS, TOPICS, in_words, maker
 
 HERE = Path(__file__).parent
@@ -61,3 +64,13 @@ def test_a_bar_in_a_cell_does_not_end_it():
 
 def test_a_failed_test_shows_its_row():
     assert in_words("Q1").startswith("id: Q1\nseverity: silent\nthen: `BitsAndBytesConfig(")
+
+
+def test_warnings_and_log_lines_are_heard_and_not_shown(capfd):
+    with listening() as heard:
+        logging.getLogger("some.library").warning("a %s", "line")
+        logging.getLogger("some.library").info("too quiet")
+        warnings.warn("a warning", FutureWarning, stacklevel=2)
+    assert heard == ["a line", "FutureWarning: a warning"]
+    assert mentions(heard, "warn")
+    assert capfd.readouterr().err == ""
