@@ -4,7 +4,8 @@ import copy
 
 import pytest
 import torch
-from transformers import GenerationConfig, pipeline
+from transformers import GenerationConfig, TemperatureLogitsWarper, pipeline
+from transformers.modeling_outputs import CausalLMOutput
 
 from then_and_now.listening import listening, mentions
 
@@ -61,25 +62,23 @@ def test_several_questions_come_back_as_a_list_of_lists(pipe):
 
 
 @pytest.mark.row("P4")
-def test_a_low_temperature_still_draws_between_near_equals(model):
-    """Two tokens whose logits differ by 0.01: at temperature 0.01 it is e to 1."""
-    from transformers import TemperatureLogitsWarper
-
+def test_a_low_temperature_still_draws_between_near_equals(model, monkeypatch):
     logits = torch.full((1, 64), -100.0)
-    logits[0, 7], logits[0, 8] = 1.00, 0.99
+    logits[0, 7], logits[0, 8] = 1.00, 0.99  # at temperature 0.01 that is e to 1
     shares = TemperatureLogitsWarper(0.01)(None, logits).softmax(-1)[0]
-    assert shares[7] == pytest.approx(0.731, abs=1e-3)
-    model.forward = lambda input_ids, **_: type(
-        "Output", (dict,), {"logits": logits.expand(len(input_ids), 1, 64), "__getattr__": dict.get}
-    )()
-    options = {"max_new_tokens": 1, "use_cache": False}
+    assert shares[7:9].tolist() == pytest.approx([0.73, 0.27], abs=0.005)
+    monkeypatch.setattr(model, "forward", lambda **_: CausalLMOutput(logits=logits[None]))
+
+    def next_token(**options):
+        options |= {"max_new_tokens": 1, "use_cache": False}
+        return model.generate(torch.tensor([[3]]), **options)[0, -1].item()
+
     drawn = set()
     for seed in range(20):
         torch.manual_seed(seed)
-        output = model.generate(torch.tensor([[3]]), do_sample=True, temperature=0.01, **options)
-        drawn.add(output[0, -1].item())
+        drawn.add(next_token(do_sample=True, temperature=0.01))
     assert drawn == {7, 8}
-    assert model.generate(torch.tensor([[3]]), do_sample=False, **options)[0, -1] == 7
+    assert next_token(do_sample=False) == 7
 
 
 @pytest.mark.row("P5")

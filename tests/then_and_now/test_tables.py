@@ -180,7 +180,7 @@ def test_apply_goes_by_column_unless_axis_is_one():
 
 
 @pytest.mark.row("F19")
-def test_a_row_of_whole_and_broken_numbers_is_broken_numbers():
+def test_a_row_of_whole_numbers_and_fractions_is_fractions():
     frame = pd.DataFrame({"n": [1], "x": [0.5]})
     assert frame.apply(lambda row: isinstance(row["n"], float), axis=1).tolist() == [True]
 
