@@ -165,7 +165,8 @@ def orm(uri, lite):
     with listening():
         connections.connect(uri=uri)
     yield make(lite)
-    connections.disconnect("default")
+    with listening():
+        connections.disconnect("default")
 
 
 @pytest.mark.row("M7")

@@ -16,6 +16,9 @@ from then_and_now.listening import listening, mentions
 PROBE = torch.tensor([[3, 9, 27, 5, 40]])
 NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 
+# peft 0.21 reads an attribute that transformers 5.23 has renamed (row K6).
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+
 
 @pytest.fixture
 def load(lm_folder):
