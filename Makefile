@@ -119,10 +119,11 @@ latest:  ## the tests against the newest releases of every package
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks
 
-data: setup  ## write the seeded files, their checksums and docs/data.md again
+data: setup  ## write the seeded files, their checksums and the pages of docs/ again
 	@$(RUN) docs/make_data.py
 	@$(RUN) tests/write_checksums.py
 	@$(RUN) docs/make_data_page.py
+	@$(RUN) docs/make_then_and_now.py
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache
