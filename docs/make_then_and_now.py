@@ -13,7 +13,7 @@ import yaml
 DOCS = Path(__file__).resolve().parent
 ROWS = DOCS / "then_and_now.yaml"
 PAGE = DOCS / "then_and_now.md"
-TESTS = "../tests/then_and_now/"
+TESTS = "tests/then_and_now/"
 
 # What a row's `severity` means, the worst first.
 SEVERITIES = {
@@ -33,10 +33,9 @@ This course grew out of one learner's notes, written in Chinese for older versio
 Here is each of their claims, and each argument that code of that time uses and today's libraries
 have renamed or dropped: what happens now, and what to write instead.
 
-`make data` writes this page from [then_and_now.yaml](then_and_now.yaml), and
-[tests/then_and_now](../tests/then_and_now) proves each row at the versions in
-[constraints.txt](../constraints.txt), on a CPU and without a network. When a library changes, the
-test that fails has the row's number in its name.
+`make data` writes this page from `docs/then_and_now.yaml`, and `tests/then_and_now` proves each row
+at the versions in `constraints.txt`, on a CPU and without a network. When a library changes, the test
+that fails has the row's number in its name.
 
 Each row begins with its number and ends with one word for how bad it is:
 
@@ -100,8 +99,8 @@ def section(topic: dict) -> str:
         (row["id"], then_cell(row), today_cell(row), row.get("write", ""), row["severity"])
         for row in topic["rows"]
     ]
-    proof = f"Lesson {topic['lesson']}. Proof: [{topic['tests']}]({TESTS}{topic['tests']})."
-    head = ("", "the notes", "today", "write", "")
+    proof = f"Lesson {topic['lesson']}. Proof: `{TESTS}{topic['tests']}`."
+    head = ("row", "the notes", "today", "write", "how bad")
     return f"\n## {topic['topic']}\n\n{proof}\n\n{table(head, rows)}\n"
 
 
