@@ -20,7 +20,7 @@ MAX_CODE_LINES = 24  # a longer cell is read in the notebook, not from a wall
 MAX_OUTPUT_LINES = 14
 MAX_LINES = 17  # code and its output together; more are two slides
 
-# Their cells say nothing to a room, or say it in the notebook; a check repeats what the prose states.
+# They are for the notebook; a check repeats what the prose states.
 LEFT_OUT_TAGS = {"setup", "check", "grade", "exercise"}
 LEFT_OUT_SECTIONS = ("Set-up", "Quiz", "Your own data", "Sources")
 WHOLE_SECTIONS = ("Exercise", "What the notes say", "What you can do now")
@@ -81,11 +81,15 @@ def _worth_showing(cell: Cell) -> bool:
 
 
 def _slides(parts: list[Cell]) -> Iterator[Cell]:
+    section = ""
     for index, part in enumerate(parts):
         after = parts[index + 1] if index + 1 < len(parts) else None
         if part.cell_type == "code":
-            yield from _of_code(part, new_slide=not index or parts[index - 1].cell_type == "code")
+            alone = not index or parts[index - 1].cell_type == "code"
+            yield from _of_code(part, new_slide=alone, section=section)
             continue
+        heading = HEADING.match(part.source)
+        section = heading[2] if heading else section
         lead, rest = _lead(part.source, before_code=after is not None and after.cell_type == "code")
         if index == 0 or not _reads_back(part, after):
             if rest and not HEADING.match(part.source):  # it reads what the slide before shows
@@ -130,8 +134,8 @@ def _first_sentences(text: str) -> str:
     return " ".join(kept)
 
 
-def _of_code(cell: Cell, *, new_slide: bool) -> Iterator[Cell]:
-    """Yield the slides of a code cell: together if they fit, else the code, then its output."""
+def _of_code(cell: Cell, *, new_slide: bool, section: str) -> Iterator[Cell]:
+    """Yield the slides of a code cell: all on one if it fits, else the code, then its outputs."""
     outputs = [_shortened(output) for output in cell.outputs if _readable(output)]
     has_picture = any(_is_picture(output) for output in outputs)
     code_lines = len(cell.source.splitlines())
@@ -142,10 +146,26 @@ def _of_code(cell: Cell, *, new_slide: bool) -> Iterator[Cell]:
         shown.metadata = _place("slide" if new_slide else "-")
         yield shown
         new_slide = True
-    if outputs and not (code and fits):
-        alone = v4.new_code_cell("", outputs=outputs)
-        alone.metadata = _place("slide" if new_slide else "-") | {"transient": {"remove_source": True}}
+    for group in [] if code and fits else _screens(outputs):
+        if new_slide:  # it stands apart from the sentence before it, so it needs a name
+            yield v4.new_markdown_cell(f"#### {section}", metadata=_place("slide"))
+        alone = v4.new_code_cell("", outputs=group)
+        alone.metadata = _place("-") | {"transient": {"remove_source": True}}
         yield alone
+        new_slide = True
+
+
+def _screens(outputs: list[Cell]) -> list[list[Cell]]:
+    """Group outputs by what a screen holds: a picture alone, texts and tables up to a height."""
+    groups: list[list[Cell]] = []
+    for output in outputs:
+        last = groups[-1] if groups else []
+        crowded = sum(map(_height, [*last, output])) > MAX_OUTPUT_LINES
+        if not last or crowded or any(map(_is_picture, [*last, output])):
+            groups.append([output])
+        else:
+            last.append(output)
+    return groups
 
 
 def _readable(output: Cell) -> bool:
@@ -163,8 +183,8 @@ def _height(output: Cell) -> int:
         return len(output.text.splitlines())
     if output.output_type == "error":
         return 2
-    data = output.data
-    return data["text/html"].count("<tr") * 3 // 2 if "text/html" in data else 2
+    rows = output.data.get("text/html", "").count("<tr")  # a row is higher than a line
+    return rows * 3 // 2 if rows else len(output.data.get("text/plain", "").splitlines()) + 1
 
 
 def _shortened(output: Cell) -> Cell:
