@@ -34,6 +34,8 @@ def of(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the slides of an executed lesson, as a notebook whose cells say where they stand."""
     lesson = build_pages.without_widgets(copy.deepcopy(notebook))
     slides = list(_slides(_parts(lesson)))
+    for number, cell in enumerate(slides):
+        cell.id = f"cell-{number}"  # not a random one: the same lesson makes the same page
     title = HEADING.match(lesson.cells[0].source)
     return v4.new_notebook(cells=slides, metadata={"title": title[2] if title else ""})
 
