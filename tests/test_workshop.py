@@ -94,7 +94,7 @@ def test_the_slides_show_the_lesson_and_no_solution(built):
     page = (folder / "slides" / LESSONS[0].name).with_suffix(".html").read_text(encoding="utf-8")
     assert page.count("<section") > 40
     assert "What will I have built?" in page
-    assert "output 7\n" in page
+    assert "<pre>output 7</pre>" in page
     assert "BEGIN SOLUTION" not in page
 
 
