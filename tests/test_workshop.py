@@ -181,6 +181,21 @@ def test_a_long_paragraph_is_cut_after_a_sentence_and_kept_in_the_notes():
     assert note.source.count("sentence") == 20
 
 
+def test_a_list_stays_with_the_line_that_announces_it():
+    prose = "## See\n\nTwo kinds:\n\n- one,\n- another.\n\nLater more."
+    made = slide_notebook(v4.new_markdown_cell(prose))
+    assert made.cells[1].source.endswith("Two kinds:\n\n- one,\n- another.")
+    assert made.cells[2].source == "Later more."
+
+
+def test_a_diagram_stands_beneath_its_sentence_without_the_call_that_shows_it():
+    picture = v4.new_output("execute_result", data={"image/svg+xml": "<svg></svg>"})
+    code = v4.new_code_cell("SVG(filename=folder / 'a.svg')", outputs=[picture])
+    made = slide_notebook(v4.new_markdown_cell("## See\n\nHere it is:"), code)
+    assert kinds(made) == ["slide", "slide", "-"]
+    assert made.cells[-1].source == ""
+
+
 def test_a_picture_has_a_slide_of_its_own_and_a_long_output_is_cut():
     text = v4.new_output("stream", text="".join(f"{number}\n" for number in range(99)))
     picture = v4.new_output("display_data", data={"image/png": PNG})

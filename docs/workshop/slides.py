@@ -25,6 +25,7 @@ LEFT_OUT_TAGS = {"setup", "check", "grade", "exercise"}
 LEFT_OUT_SECTIONS = ("Set-up", "Quiz", "Your own data", "Sources")
 WHOLE_SECTIONS = ("Exercise", "What the notes say", "What you can do now")
 LEFT_OUT_CALLS = re.compile(r"^(progress|quiz|hint|solution)\(", re.MULTILINE)
+SHOWS_PICTURE = re.compile(r"SVG\(.*\)$")  # the picture says it all
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 
 Cell = nbformat.NotebookNode
@@ -115,7 +116,8 @@ def _lead(text: str, *, before_code: bool) -> tuple[str, str]:
     if heading and (len(heading[1]) == 1 or heading[2].startswith(WHOLE_SECTIONS)):
         return text, ""
     head, body = (heading[0], text[heading.end() :].strip()) if heading else ("", text)
-    paragraphs = re.split(r"\n\n+", body) if body else []
+    # A list or a table stays with the line that announces it.
+    paragraphs = re.split(r"(?<!:)\n\n+|\n\n+(?![-|>\d])", body) if body else []
     chosen = -1 if before_code and not heading else 0
     lead = paragraphs.pop(chosen) if paragraphs else ""
     short = _first_sentences(lead)
@@ -125,7 +127,7 @@ def _lead(text: str, *, before_code: bool) -> tuple[str, str]:
 
 def _first_sentences(text: str) -> str:
     """Return as many sentences as a slide bears, at least one; lists and tables stay whole."""
-    if re.match(r"[-|>]|\d\.", text):
+    if re.search(r"^([-|>]|\d\.)", text, re.MULTILINE):
         return text
     sentences = re.split(r"(?<=[.?!:])\s+(?=[A-Z`*\"])", text)
     kept = sentences[:1]
@@ -141,7 +143,8 @@ def _of_code(cell: Cell, *, new_slide: bool, section: str) -> Iterator[Cell]:
     outputs = [_shortened(output) for output in cell.outputs if _readable(output)]
     has_picture = any(_is_picture(output) for output in outputs)
     code_lines = len(cell.source.splitlines())
-    code = 0 < code_lines <= (MAX_CODE_LINES // 2 if has_picture else MAX_CODE_LINES)
+    code = not SHOWS_PICTURE.match(cell.source)
+    code &= 0 < code_lines <= (MAX_CODE_LINES // 2 if has_picture else MAX_CODE_LINES)
     fits = not has_picture and code_lines + sum(map(_height, outputs)) <= MAX_LINES
     if code:
         shown = v4.new_code_cell(cell.source, outputs=outputs if fits else [])
