@@ -69,6 +69,15 @@ def test_another_python_than_that_of_the_wheels_is_refused_by_name(room):
     assert not (room / ".venv").exists()
 
 
+def test_pip_takes_the_options_and_wheels_that_are_there_already(room):
+    command = wheel_folder.commands(sys.executable, root=room / "root", target=room / "wheels")[1]
+    before = sorted((room / "wheels").iterdir())
+    offline = os.environ | {"PIP_NO_INDEX": "1"}
+    run = subprocess.run(command, env=offline, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert sorted((room / "wheels").iterdir()) == before
+
+
 def test_both_scripts_give_pip_the_same_options():
     unix, windows = (
         [

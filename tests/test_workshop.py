@@ -181,6 +181,14 @@ def test_a_long_paragraph_is_cut_after_a_sentence_and_kept_in_the_notes():
     assert note.source.count("sentence") == 20
 
 
+def test_a_slide_has_one_note_of_all_that_was_left_out():
+    before = v4.new_markdown_cell("## See\n\nLook.\n\nA detail.")
+    after = v4.new_markdown_cell("It was one.")
+    made = slide_notebook(before, v4.new_code_cell("print(1)"), after)
+    assert kinds(made) == ["slide", "slide", "-", "notes"]
+    assert made.cells[-1].source == "A detail.\n\nIt was one."
+
+
 def test_a_list_stays_with_the_line_that_announces_it():
     prose = "## See\n\nTwo kinds:\n\n- one,\n- another.\n\nLater more."
     made = slide_notebook(v4.new_markdown_cell(prose))

@@ -6,7 +6,7 @@ which would come from the web. What is left out of a paragraph stands in the not
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import build_pages
@@ -34,7 +34,7 @@ Cell = nbformat.NotebookNode
 def of(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the slides of an executed lesson, as a notebook whose cells say where they stand."""
     lesson = build_pages.without_widgets(copy.deepcopy(notebook))
-    slides = list(_slides(_parts(lesson)))
+    slides = list(_with_one_note(_slides(_parts(lesson))))
     for number, cell in enumerate(slides):
         cell.id = f"cell-{number}"  # not a random one: the same lesson makes the same page
     title = HEADING.match(lesson.cells[0].source)
@@ -103,6 +103,22 @@ def _slides(parts: list[Cell]) -> Iterator[Cell]:
             rest = part.source
         if rest:
             yield _note(rest)
+
+
+def _with_one_note(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """Yield the cells with all that is noted for a slide in one note at its end."""
+    noted: list[str] = []
+    for cell in cells:
+        kind = cell.metadata.slideshow.slide_type
+        if kind == "slide" and noted:
+            yield _note("\n\n".join(noted))
+            noted = []
+        if kind == "notes":
+            noted.append(cell.source)
+        else:
+            yield cell
+    if noted:
+        yield _note("\n\n".join(noted))
 
 
 def _reads_back(part: Cell, after: Cell | None) -> bool:
