@@ -10,6 +10,7 @@ GRADING := $(VENV)/.grading
 SITE := $(VENV)/.site
 LESSONS := $(wildcard notebooks/*.ipynb)
 EXECUTED := $(LESSONS:notebooks/%=build/executed/%)
+SOLVED := $(LESSONS:notebooks/%=build/executed/solutions/%)
 # A lesson is executed again when one of these has changed since: what it imports, what it reads.
 USED := $(shell find course_utils data -type f -not -name '*.pyc')
 FIRST_LESSON := notebooks/00_start_here.ipynb
@@ -19,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks solutions course site doctor format wheel constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -86,10 +87,22 @@ site: $(SITE) $(EXECUTED)  ## the site in build/site/: the reader, the API, the 
 	@echo "==> the site"
 	@$(RUN) docs/build_pages.py site
 
+workshop: setup $(SOLVED)  ## notebooks for learners and instructors, slides, run sheet
+	@echo "==> the workshop in build/workshop/"
+	@$(RUN) docs/workshop/build_workshop.py
+
+wheels: setup  ## add the folder of wheels for a room without a network (2 GB)
+	@echo "==> collecting wheels for this machine's Python and system"
+	@$(RUN) docs/workshop/wheel_folder.py
+
 # A lesson that fails leaves its copy, to look at, and counts as not executed.
 build/executed/%.ipynb: notebooks/%.ipynb $(USED) | $(STAMP)
 	@echo "==> running $*, with the network blocked"
 	@$(RUN) tests/run_notebooks.py $* || { touch -t 198001010000 $@; exit 1; }
+
+build/executed/solutions/%.ipynb: notebooks/%.ipynb $(USED) | $(STAMP)
+	@echo "==> running $* with its solutions, with the network blocked"
+	@$(RUN) tests/run_notebooks.py --solutions $* || { touch -t 198001010000 $@; exit 1; }
 
 doctor: setup  ## check that this machine is ready
 	@$(RUN) -m course_utils doctor

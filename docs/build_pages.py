@@ -21,10 +21,11 @@ import run_page
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 EXECUTED = ROOT / "build" / "executed"
+REMEDY = "run make course, or: python tests/run_notebooks.py"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def executed_lessons(lessons: Path, executed: Path) -> list[Path]:
+def executed_lessons(lessons: Path, executed: Path, *, remedy: str = REMEDY) -> list[Path]:
     """Return the executed copy of each lesson.
 
     Raises:
@@ -32,7 +33,6 @@ def executed_lessons(lessons: Path, executed: Path) -> list[Path]:
         ValueError: A copy isn't what the lesson says today, or its execution failed.
     """
     copies = []
-    remedy = "run make course, or: python tests/run_notebooks.py"
     summary = read_summary(executed)
     for lesson in sorted(lessons.glob("*.ipynb")):
         copy = executed / lesson.name

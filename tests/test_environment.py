@@ -91,7 +91,16 @@ def test_the_wheel_carries_the_data_and_the_pins(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["make setup", "make lab", "make test", "make doctor", "make course", "make site"],
+    [
+        "make setup",
+        "make lab",
+        "make test",
+        "make doctor",
+        "make course",
+        "make site",
+        "make workshop",
+        "make wheels",
+    ],
 )
 def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
