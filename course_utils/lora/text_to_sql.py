@@ -77,14 +77,13 @@ def recipe(output_dir: Path | str, *, seed: int = 0) -> TrainingArguments:
         lr_scheduler_type="linear",
         warmup_steps=3,
         train_sampling_strategy="group_by_length",
-        logging_steps=20,
+        logging_steps=100,
         save_strategy="no",
         eval_strategy="no",
         report_to=[],
         use_cpu=runtime.device() == "cpu",
         dataloader_pin_memory=False,
         seed=seed,
-        disable_tqdm=True,
     )
 
 

@@ -1,7 +1,6 @@
 """Turn a model's reply into rows and one line of plain text; a failure is a line too."""
 
 import sqlite3
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,4 +76,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return "(none)"
     text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return textwrap.shorten(text, SHOWN_CHARACTERS, placeholder=" ...")
+    text = " ".join(text.split())
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 4] + " ..."
