@@ -54,11 +54,8 @@ def chat(assistant: "Assistant") -> widgets.VBox:
     button.on_click(send)
     text.on_msg(on_message)
     # Reversed, a box that scrolls stays at its end when something is added.
-    scrolled = widgets.Box(
-        [conversation],
-        layout={"display": "flex", "flex_flow": "column-reverse", "max_height": HEIGHT},
-    )
-    scrolled.layout.overflow = "auto"
+    from_its_end = {"display": "flex", "flex_flow": "column-reverse", "overflow": "auto"}
+    scrolled = widgets.Box([conversation], layout=from_its_end | {"max_height": HEIGHT})
     return widgets.VBox([scrolled, widgets.HBox([text, button])])
 
 
