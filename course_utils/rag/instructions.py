@@ -94,6 +94,5 @@ def unsupported(answer: str, chunks: Sequence[Chunk]) -> list[str]:
 
 def _figures(text: str) -> list[str]:
     """Return codes such as HUT-FREE and numbers, "1,000" and "1000" alike."""
-    codes = re.findall(r"\b[A-Z0-9]{2,}(?:-[A-Z0-9]+)+\b", text)
-    numbers = re.findall(r"\d+(?:[.,:]\d+)*", text)
-    return codes + [re.sub(r",(?=\d{3}\b)", "", number) for number in numbers]
+    found = re.findall(r"\b[A-Z0-9]{2,}(?:-[A-Z0-9]+)+\b|\d+(?:[.,:]\d+)*", text)
+    return [re.sub(r",(?=\d{3}\b)", "", figure) for figure in found]
