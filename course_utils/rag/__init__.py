@@ -10,7 +10,7 @@ prompt, and let the model answer from them (Lewis et al. 2020).
     threshold     below which similarity the handbook doesn't answer
     superseded    chunks that a later article says anew
     instructions  text that is addressed to the model, set aside
-    routing       figures, handbook or small talk; needs scikit-learn
+    routing       examples of figures, handbook and small talk; a baseline by words
     assistant     all of it, asked with one question
     chat_widget   a chat with the assistant; needs ipywidgets
 """

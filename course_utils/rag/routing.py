@@ -1,15 +1,12 @@
 """Where a question goes: to the figures, to the handbook, or to neither.
 
-It is a small classification of its own, on the vectors that the search needs anyway.
+It is a small classification of its own. Lesson 08 trains a classifier on these examples, on the
+vectors that the search needs anyway.
 """
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from course_utils import runtime
 from course_utils.rag.assistant import Route
@@ -70,26 +67,3 @@ def keyword_route(text: str) -> Route:
     if "?" in text or len(text.split()) > SHORT:
         return "handbook"
     return "small talk"
-
-
-@dataclass(frozen=True)
-class Router:
-    """A classifier on vectors, to be asked with texts."""
-
-    embed: Callable[[list[str]], np.ndarray]
-    classifier: LogisticRegression
-
-    def routes(self, texts: Sequence[str]) -> list[Route]:
-        """Return the route of each text."""
-        return [str(route) for route in self.classifier.predict(self.embed(list(texts)))]
-
-
-def train(embed: Callable[[list[str]], np.ndarray]) -> Router:
-    """Return a router trained on the examples of `train`, in seconds.
-
-    Args:
-        embed: Texts to vectors, shape (n, dim), such as a SentenceTransformer's `encode`.
-    """
-    shown = examples("train")
-    classifier = LogisticRegression(C=10, class_weight="balanced", max_iter=1000)
-    return Router(embed, classifier.fit(embed(shown.texts), shown.routes))
