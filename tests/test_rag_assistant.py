@@ -131,7 +131,7 @@ def test_real_models_answer_from_the_right_article_or_say_that_there_is_none(min
 
     def retrieve(question):
         scores = vectors @ minilm.encode([question], normalize_embeddings=True)[0]
-        return [Found(chunks[number], float(scores[number])) for number in (-scores).argsort()[:2]]
+        return [Found(chunks[number], float(scores[number])) for number in (-scores).argsort()[:1]]
 
     def write(question, given):
         chats = [rag.cited_chat(question, given)]
@@ -146,9 +146,12 @@ def test_real_models_answer_from_the_right_article_or_say_that_there_is_none(min
         return "figures" if question.startswith("How many") else "handbook"
 
     real = Assistant(route, retrieve, write, figures, threshold=0.3)
-    locked = real.ask("After five wrong passwords, how long is the login locked?")
-    assert locked.sources[0] == "account-login-two-step"
-    assert "30 minutes" in locked.text
+    question = "My torch lies in a drawer from May to October. How often should I top up the cell?"
+    answered = real.ask(question)
+    assert (
+        answered.sources == (answered.chunks[0].chunk.article_id,) == ("headlamp-lumens-battery",)
+    )
+    assert "6 months" in answered.text
     assert real.ask("Zebra quantum chromodynamics?").text == desk.NOT_IN_HANDBOOK
     counted = real.ask("How many orders were paid by card?")  # without the adapter: an answer in
     assert counted.text  # words, whatever the model wrote
