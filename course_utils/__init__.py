@@ -15,7 +15,7 @@
     embeddings     teach an embedding model, and measure what it learned
     sql_eval       run model-written SQL safely, and judge it by its result
     vectorstore    put texts and vectors into Milvus, search them
-    rag            the handbook, its chunks, and the prompt that cites them
+    rag            the handbook: chunks, prompt, what is known and what is not, the assistant
     shop           the shop's data and how it is made
     docstrings     a corpus that nobody here wrote
     files          writes that a kill can't leave half done

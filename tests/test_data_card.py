@@ -30,7 +30,15 @@ def rows_in_card(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["intents.jsonl", "text_to_sql.jsonl", "rag_questions.jsonl", "api_questions.jsonl"]
+    "name",
+    [
+        "intents.jsonl",
+        "text_to_sql.jsonl",
+        "rag_questions.jsonl",
+        "api_questions.jsonl",
+        "small_talk.jsonl",
+        "planted_instructions.jsonl",
+    ],
 )
 def test_the_rows_of_a_jsonl_file_are_counted_right(name):
     lines = (DATA / name).read_text(encoding="utf-8").splitlines()

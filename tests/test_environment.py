@@ -110,7 +110,16 @@ def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):
 
 def test_the_map_of_the_package_names_every_module():
     modules = {path.stem for path in runtime.PACKAGE_DIR.glob("*.py")}
-    modules |= {"embeddings", "exercises", "lora", "shop", "sql_eval", "tables", "vectorstore"}
+    modules |= {
+        "embeddings",
+        "exercises",
+        "lora",
+        "rag",
+        "shop",
+        "sql_eval",
+        "tables",
+        "vectorstore",
+    }
     named = re.findall(r"^    (\w+) +\w", course_utils.__doc__, flags=re.MULTILINE)
     assert sorted(named) == sorted(modules - {"__init__", "__main__"})
 

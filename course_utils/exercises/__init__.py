@@ -21,6 +21,7 @@ from course_utils.exercises import (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_08,
     progress_file,
     quizzes,
     rendering,
@@ -37,6 +38,7 @@ LESSONS = (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_08,
 )
 
 EXERCISES: dict[str, Exercise] = {

@@ -105,12 +105,18 @@ def save_adapter(model: PeftModel, folder: Path) -> Path:
             f"{type(model).__name__} has no adapter; save a merged model with "
             "model.save_pretrained(folder), which writes all its weights"
         )
+    return files.replace_folder(Path(folder), lambda part: write_adapter(model, part))
 
-    def build(part: Path) -> None:
-        model.save_pretrained(str(part))
-        files.write_text(part / BASE_FILE, json.dumps(_sample(model.get_base_model())) + "\n")
 
-    return files.replace_folder(Path(folder), build)
+def write_adapter(model: PeftModel, folder: Path) -> None:
+    """Write the files of `save_adapter` into a folder that is there; killed, it leaves a half.
+
+    Args:
+        model: With an adapter.
+        folder: Such as the one that `files.build_folder_once` hands to its `build`.
+    """
+    model.save_pretrained(str(folder))
+    files.write_text(folder / BASE_FILE, json.dumps(_sample(model.get_base_model())) + "\n")
 
 
 def load_adapter(base: "PreTrainedModel", folder: Path, *, trainable: bool = False) -> PeftModel:

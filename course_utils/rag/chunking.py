@@ -1,41 +1,10 @@
-"""The handbook, its chunks, and the prompt that cites them.
-
-Retrieval-augmented generation: find the passages that bear on a question, put them into the
-prompt, and let the model answer from them (Lewis et al. 2020).
-"""
+"""Articles cut into chunks: at headings, then between paragraphs, then into windows."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 
-import yaml
-
-FRONT_MATTER_KEYS = ("id", "title", "topic", "updated_at")
-
-INSTRUCTION = "Answer from the handbook in one short sentence."
-# A made-up passage, so that it can't answer a real question by accident. It shows the form of
-# an answer: a small model follows an example more readily than an instruction.
-EXAMPLE = (
-    {
-        "role": "user",
-        "content": "[parking] Parking\nThe car park behind the showroom has 24 places. Two of "
-        "them have a charger. Parking is free for 3 hours.\n\nQ: How long can I park for free?",
-    },
-    {"role": "assistant", "content": "Parking is free for 3 hours."},
-)
-
-
-@dataclass(frozen=True)
-class Article:
-    """One support article."""
-
-    id: str
-    title: str
-    topic: str
-    updated_at: date
-    body: str  # Markdown, without the front matter
+from course_utils.rag.handbook import Article
 
 
 @dataclass(frozen=True)
@@ -49,54 +18,6 @@ class Chunk:
     article_id: str
     text: str  # starts with the article's title, since a passage often doesn't say what it is about
     updated_at: str  # ISO date, which sorts as text
-
-
-def read_handbook(folder: Path) -> list[Article]:
-    """Read all articles of a folder, sorted by id.
-
-    Raises:
-        FileNotFoundError: The folder has no Markdown file.
-        ValueError: An article is malformed; the message names the file, the key and the remedy.
-    """
-    paths = sorted(folder.glob("*.md"))
-    if not paths:
-        raise FileNotFoundError(f"{folder} holds no .md file; point to a folder of articles")
-    return [read_article(path) for path in paths]
-
-
-def read_article(path: Path) -> Article:
-    """Read one Markdown article whose front matter has `id`, `title`, `topic`, `updated_at`.
-
-    Raises:
-        ValueError: The file isn't such an article; the message names file, key and remedy.
-    """
-    try:
-        content = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from None
-    match = re.fullmatch(r"---\n(.*?)\n---\n(.*)", content, flags=re.DOTALL)
-    if match is None:
-        raise ValueError(f"{path}: no front matter; start the file with a block between two '---'")
-    try:
-        fields = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
-        line = error.problem_mark.line + 2 if getattr(error, "problem_mark", None) else 1
-        raise ValueError(f"{path}, line {line}: front matter isn't YAML; quote the value") from None
-    if not isinstance(fields, dict):
-        raise ValueError(f"{path}: front matter holds no 'key: value' lines; add them")
-    for key in FRONT_MATTER_KEYS:
-        if not fields.get(key):
-            raise ValueError(f"{path}: front matter lacks '{key}'; add a line '{key}: ...'")
-    if type(fields["updated_at"]) is not date:
-        raise ValueError(
-            f"{path}: updated_at: {fields['updated_at']!r} is not a date; write it as 2026-01-31"
-        )
-    if fields["id"] != path.stem:
-        raise ValueError(f"{path}: id: {fields['id']!r} differs from the file name; make them one")
-    body = match[2].strip()
-    if not body:
-        raise ValueError(f"{path}: the article has no text; write it or delete the file")
-    return Article(**{key: fields[key] for key in FRONT_MATTER_KEYS}, body=body)
 
 
 def chunk_article(article: Article, *, max_words: int = 80, overlap_words: int = 15) -> list[Chunk]:
@@ -154,40 +75,6 @@ def evidence_chunk(chunks: Sequence[Chunk], evidence: str) -> Chunk:
             f"no chunk holds {evidence[:60]!r}; pass the chunks of the article that it is from"
         )
     return chunks[shared.index(max(shared))]
-
-
-def cited_chat(question: str, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
-    """Return the chat that asks for an answer from the chunks, each headed by its source."""
-    context = "\n\n".join(f"[{chunk.article_id}] {chunk.text}" for chunk in chunks)
-    return [
-        {"role": "system", "content": INSTRUCTION},
-        *EXAMPLE,  # one passage, one question, one answer in the form that we want
-        {"role": "user", "content": f"{context}\n\nQ: {question}"},
-    ]
-
-
-def states_facts(answer: str, facts: Sequence[Sequence[str]]) -> bool:
-    """Return whether an answer states every fact, each in one of its accepted wordings.
-
-    Case and the kind of white space don't matter. A wording must stand by itself: "5 days"
-    isn't in "15 days", and "€5" isn't in "€50".
-
-    Args:
-        answer: What a model or a person wrote.
-        facts: For each fact its accepted wordings, as in `rag_questions.jsonl`.
-
-    Raises:
-        ValueError: There is no fact, or a fact without a wording; nothing could be checked.
-    """
-    if not facts or not all(facts):
-        raise ValueError("no fact to check; a question that no article answers has none")
-    text = " ".join(answer.lower().split())
-    return all(any(_stands_in(wording, text) for wording in wordings) for wordings in facts)
-
-
-def _stands_in(wording: str, text: str) -> bool:
-    pattern = re.escape(" ".join(wording.lower().split()))
-    return re.search(rf"(?<!\w)(?<!\d[.,]){pattern}(?![.,]?\d)(?!\w)", text) is not None
 
 
 def _sections(body: str) -> list[tuple[str, str]]:
