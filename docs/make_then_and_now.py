@@ -34,8 +34,8 @@ Here is each of their claims, and each argument that code of that time uses and 
 have renamed or dropped: what happens now, and what to write instead.
 
 `make data` writes this page from `docs/then_and_now.yaml`, and `tests/then_and_now` proves each row
-at the versions in `constraints.txt`, on a CPU and without a network. When a library changes, the test
-that fails has the row's number in its name.
+at the versions in `constraints.txt`, on a CPU and without a network. When a library changes, the
+test that fails has the row's number in its name.
 
 Each row begins with its number and ends with one word for how bad it is:
 
