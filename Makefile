@@ -7,6 +7,12 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STAMP := $(VENV)/.installed
 GRADING := $(VENV)/.grading
+SITE := $(VENV)/.site
+LESSONS := $(wildcard notebooks/*.ipynb)
+EXECUTED := $(LESSONS:notebooks/%=build/executed/%)
+SOLVED := $(LESSONS:notebooks/%=build/executed/solutions/%)
+# A lesson is executed again when one of these has changed since: what it imports, what it reads.
+USED := $(shell find course_utils data -type f -not -name '*.pyc')
 FIRST_LESSON := notebooks/00_start_here.ipynb
 # In a container one is often root, and Jupyter then wants to hear that it is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -14,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks solutions doctor format wheel constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -39,6 +45,12 @@ $(GRADING): $(STAMP)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[grading]"
 	@touch $(GRADING)
 
+# Sphinx and its theme make the course's pages; learners don't need them.
+$(SITE): $(STAMP)
+	@echo "==> installing Sphinx for the course's pages"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
+	@touch $(SITE)
+
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
 	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=. $(AS_ROOT) $(LAB)
@@ -52,7 +64,7 @@ lint: setup
 	@$(BIN)/codespell
 	@$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-unit: setup $(GRADING)
+unit: setup $(GRADING) $(SITE)
 	@echo "==> unit tests"
 	@$(RUN) -m pytest tests
 
@@ -65,6 +77,32 @@ notebooks: setup
 solutions: setup  ## the lessons with each exercise solved into build/solutions/, and run them
 	@echo "==> notebooks with their solutions, each check held to pass"
 	@$(RUN) tests/run_notebooks.py --solutions
+
+# One execution serves both: neither command runs a lesson that nothing has changed for.
+course: $(SITE) $(EXECUTED)  ## run every lesson and make a reader of them in build/course/
+	@echo "==> the reader"
+	@$(RUN) docs/build_pages.py course
+
+site: $(SITE) $(EXECUTED)  ## the site in build/site/: the reader, the API, the instructors' pages
+	@echo "==> the site"
+	@$(RUN) docs/build_pages.py site
+
+workshop: setup $(SOLVED)  ## notebooks for learners and instructors, slides, run sheet
+	@echo "==> the workshop in build/workshop/"
+	@$(RUN) docs/workshop/build_workshop.py
+
+wheels: setup  ## add the folder of wheels for a room without a network (2 GB)
+	@echo "==> collecting wheels for this machine's Python and system"
+	@$(RUN) docs/workshop/wheel_folder.py
+
+# A lesson that fails leaves its copy, to look at, and counts as not executed.
+build/executed/%.ipynb: notebooks/%.ipynb $(USED) | $(STAMP)
+	@echo "==> running $*, with the network blocked"
+	@$(RUN) tests/run_notebooks.py $* || { touch -t 198001010000 $@; exit 1; }
+
+build/executed/solutions/%.ipynb: notebooks/%.ipynb $(USED) | $(STAMP)
+	@echo "==> running $* with its solutions, with the network blocked"
+	@$(RUN) tests/run_notebooks.py --solutions $* || { touch -t 198001010000 $@; exit 1; }
 
 doctor: setup  ## check that this machine is ready
 	@$(RUN) -m course_utils doctor
@@ -94,10 +132,11 @@ latest:  ## the tests against the newest releases of every package
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks
 
-data: setup  ## write the seeded files, their checksums and docs/data.md again
+data: setup  ## write the seeded files, their checksums and the pages of docs/ again
 	@$(RUN) docs/make_data.py
 	@$(RUN) tests/write_checksums.py
 	@$(RUN) docs/make_data_page.py
+	@$(RUN) docs/make_then_and_now.py
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache

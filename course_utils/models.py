@@ -156,9 +156,12 @@ def load_embedder(name: str | None = None, *, device: str | None = None) -> Sent
     Raises:
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
     """
+    source = find_embedder(name)
     return SentenceTransformer(
-        find_embedder(name),
+        source,
         device=device or runtime.device(),
+        # A model from disk would otherwise ask the hub, when it is saved, whose child it is.
+        local_files_only=Path(source).is_dir(),
         model_kwargs={"use_safetensors": True},
     )
 

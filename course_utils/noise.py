@@ -78,6 +78,13 @@ KNOWN_WARNINGS = (
         "peft asks each model for this attribute by the name that it had before transformers 5. "
         "The answer is right, and only peft can ask otherwise.",
     ),
+    KnownWarning(
+        UserWarning,
+        "'pin_memory' argument is set as true but no accelerator is found",
+        "torch.utils.data.dataloader",
+        "sentence-transformers' `fit` builds its training arguments itself, and without a GPU "
+        "torch remarks that pinned memory is of no use. Nothing is pinned then.",
+    ),
 )
 
 

@@ -1,8 +1,9 @@
 """nbgrader for a class: copy this file into the folder of your nbgrader course.
 
 Put the lessons that `make solutions` writes to `build/solutions/` into `source/NAME/`, then run
-`nbgrader generate_assignment NAME` and later `nbgrader autograde NAME`, in the course's own
-environment. An exercise counts one point.
+`nbgrader generate_assignment NAME` and later, with what was handed in as `LEARNER_LESSON.ipynb` in
+`downloaded/NAME/archive/`, `nbgrader zip_collect NAME` and `nbgrader autograde NAME`, in the
+course's own environment. An exercise counts one point.
 """
 
 import os
@@ -17,4 +18,9 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 c = get_config()  # noqa: F821  traitlets puts it here
 c.ClearSolutions.code_stub = {"python": "answer = ..."}  # the stub that the lessons have
+# anna_01_pandas_data_prep.ipynb: the lesson anna handed in. A name may hold anything but a digit
+# after an underscore, which is where the lesson's name begins.
+c.FileNameCollectorPlugin.named_regexp = (
+    r".*?(?P<student_id>[^/\\]+?)_(?P<file_id>\d\d_\w+)\.ipynb$"
+)
 c.ExecutePreprocessor.timeout = 900  # seconds a cell, for the lessons that train

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # notebook_rules and offline are no package
+# notebook_rules and the others are no package, nor are the modules that make the pages.
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs" / "workshop"))
 
 from course_utils import noise
 

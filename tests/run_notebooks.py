@@ -4,7 +4,8 @@
     python tests/run_notebooks.py 00 07       these
     python tests/run_notebooks.py --solutions each exercise solved, under COURSE_STRICT=1
 
-nbmake runs a copy under `build/executed/`, so the lessons in `notebooks/` stay stripped. A
+nbmake runs a copy under `build/executed/`, so the lessons in `notebooks/` stay stripped, and
+`summary.json` beside the copies says what each took. The course's pages are made of both. A
 lesson fails if a cell raises, if anything in it tries to leave the machine, or if a cell
 writes to stderr more than progress bars. With its solutions in place, it also fails if an
 exercise's check doesn't pass.
@@ -18,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import execution_summary
 import notebook_rules
 import write_solutions
 
@@ -34,13 +36,19 @@ def run(path: Path, *, into: Path = EXECUTED, strict: bool = False) -> list[str]
     offline = notebook_rules.ROOT / "tests" / "offline.py"
     options = ["--nbmake", f"--nbmake-timeout={TIMEOUT_S}", "--overwrite", "-q"]
     nbmake = [sys.executable, "-m", "pytest", *options, str(copy)]
-    started = time.perf_counter()
     command = [sys.executable, str(offline), *nbmake]
-    status = subprocess.run(command, check=False, env=environment).returncode
-    print(f"{path.name}: {time.perf_counter() - started:.0f} s", flush=True)
-    problems = [f"{path.name}: exit status {status}"] if status else []
+    started = time.perf_counter()
+    with subprocess.Popen(command, env=environment) as process:
+        peak_bytes = execution_summary.watch_kernel(process)
+    seconds = time.perf_counter() - started
+    problems = [f"{path.name}: exit status {process.returncode}"] if process.returncode else []
     stray = notebook_rules.stray_stderr(notebook_rules.read(copy))
-    return problems + [f"{path.name}, stray stderr: {line}" for line in stray]
+    problems += [f"{path.name}, stray stderr: {line}" for line in stray]
+    entry = execution_summary.entry(copy, seconds=seconds, peak_bytes=peak_bytes, problems=problems)
+    execution_summary.note(copy, entry)
+    passed = f"{entry['checks_passed']} of {entry['checks']} checks passed"
+    print(f"{path.name}: {seconds:.0f} s, {peak_bytes / 1e9:.1f} GB, {passed}", flush=True)
+    return problems
 
 
 def main(arguments: list[str]) -> int:

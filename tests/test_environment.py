@@ -53,7 +53,7 @@ def test_constraints_are_exact_versions_without_addresses():
 
 
 def test_constraints_pin_all_that_is_installed_with_the_course(pins):
-    needed = write_constraints.closure(("lab", "dev", "grading"))
+    needed = write_constraints.closure(("lab", "dev", "grading", "site"))
     assert len(needed) > 100
     assert {
         name: version for name, version in needed.items() if str(pins.get(name)) != version
@@ -89,7 +89,19 @@ def test_the_wheel_carries_the_data_and_the_pins(tmp_path):
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "artifacts/"))]
 
 
-@pytest.mark.parametrize("command", ["make setup", "make lab", "make test", "make doctor"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make setup",
+        "make lab",
+        "make test",
+        "make doctor",
+        "make course",
+        "make site",
+        "make workshop",
+        "make wheels",
+    ],
+)
 def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
     target = command.removeprefix("make ")

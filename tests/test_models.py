@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from sentence_transformers.base import model_card
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from course_utils import model_catalog, models, runtime
@@ -269,3 +270,11 @@ def test_a_quantization_config_reaches_the_weights():
     nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
     model, _ = models.load_causal_lm(SMOLLM2, quantization=nf4)
     assert model.model.layers[0].self_attn.q_proj.weight.quant_state.quant_type == "nf4"
+
+
+def test_an_embedder_from_disk_is_saved_without_asking_the_hub(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(model_card, "get_model_info", asked.append)
+    models.load_embedder("all-MiniLM-L6-v2").save_pretrained(str(tmp_path / "saved"))
+    assert (tmp_path / "saved" / "model.safetensors").exists()
+    assert asked == []

@@ -1,5 +1,6 @@
 """A class works: nbgrader takes the solutions out, and its marks are those of the checks."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -30,16 +31,18 @@ MIXED = {
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """Return the folder of an nbgrader course in which anna and ben were graded."""
+    """Return the folder of an nbgrader course in which anna and ben_b were graded."""
     folder = tmp_path_factory.mktemp("course")
     shutil.copy(CONFIG, folder / "nbgrader_config.py")
     source = folder / "source" / "ps1" / LESSON.name
     source.parent.mkdir(parents=True)
     nbformat.write(write_solutions.solved(notebook_rules.read(LESSON)), source)
     nbgrader(folder, "generate_assignment", "ps1")
-    for name, answers in {"anna": RIGHT, "ben": MIXED}.items():
+    for name, answers in {"anna": RIGHT, "ben_b": MIXED}.items():
         hand_in(folder, name, answers)
+    nbgrader(folder, "zip_collect", "ps1")
     nbgrader(folder, "autograde", "ps1")
+    nbgrader(folder, "export")
     return folder
 
 
@@ -65,8 +68,8 @@ def nbgrader(folder, *arguments):
 
 def hand_in(folder, name, answers):
     released = folder / "release" / "ps1" / LESSON.name
-    handed_in = folder / "submitted" / name / "ps1" / LESSON.name
-    handed_in.parent.mkdir(parents=True)
+    handed_in = folder / "downloaded" / "ps1" / "archive" / f"{name}_{LESSON.name}"
+    handed_in.parent.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(released, as_version=4)
     for number, code in answers.items():
         notebook_rules.exercises_of(notebook)[number][0].source = code
@@ -87,7 +90,7 @@ def test_the_source_holds_the_solution(course):
     assert "stock.where" in notebook_rules.exercises_of(source)["01.1"][0].source
 
 
-@pytest.mark.parametrize(("name", "points"), [("anna", 4), ("ben", 1)])
+@pytest.mark.parametrize(("name", "points"), [("anna", 4), ("ben_b", 1)])
 def test_the_marks_are_those_of_the_checks(course, name, points):
     from nbgrader.api import Gradebook
 
@@ -97,8 +100,15 @@ def test_the_marks_are_those_of_the_checks(course, name, points):
         assert not submission.needs_manual_grade
 
 
+def test_the_marks_are_exported_as_a_table(course):
+    with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    marks = {row["student_id"]: (row["score"], row["max_score"]) for row in rows}
+    assert marks == {"anna": ("4.0", "4.0"), "ben_b": ("1.0", "4.0")}
+
+
 def test_the_feedback_of_a_wrong_answer_says_why(course):
-    graded = nbformat.read(course / "autograded" / "ben" / "ps1" / LESSON.name, as_version=4)
+    graded = nbformat.read(course / "autograded" / "ben_b" / "ps1" / LESSON.name, as_version=4)
     (error,) = notebook_rules.exercises_of(graded)["01.1"][1].outputs
     assert error.ename == "ExerciseFailedError"
     assert "9999 is still in it" in error.evalue

@@ -1,7 +1,6 @@
 """Write constraints.txt from what this environment holds: `make constraints`.
 
-The packages of the extra `site` aren't installed here; install them first (pip install -e
-".[site]"), or their lines would go.
+`make setup` leaves the extras `grading` and `site` out, and `make unit` installs them.
 """
 
 import importlib.metadata

@@ -14,6 +14,7 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from torch import nn
+from transformers import PrinterCallback
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def fine_tune(
     if getattr(loss, "model", model) is not model:
         raise ValueError("loss.model is another model than the one to train; build the loss on it")
     trainer = SentenceTransformerTrainer(model=model, args=args, train_dataset=dataset, loss=loss)
+    trainer.remove_callback(PrinterCallback)  # the report holds what it would print
     steps = _steps(trainer)
     warmup = args.get_warmup_steps(steps)
     if warmup >= steps:

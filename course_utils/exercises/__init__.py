@@ -18,6 +18,7 @@ from course_utils.exercises import (
     lesson_02,
     lesson_03,
     lesson_04,
+    lesson_05,
     lesson_06,
     lesson_07,
     lesson_08,
@@ -28,7 +29,17 @@ from course_utils.exercises import (
 from course_utils.exercises.exercise import Exercise, NotYetError
 from course_utils.exercises.rendering import LessonProgress, Note, ProgressBars
 
-LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_06, lesson_07, lesson_08)
+LESSONS = (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+)
 
 EXERCISES: dict[str, Exercise] = {
     exercise.id: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
