@@ -7,7 +7,7 @@ from course_utils import vectorstore
 from course_utils.exercises.exercise import Exercise, WrongAnswer, require
 
 SIMILAR = (0.31, 0.35, 0.42, 0.44, 0.47, 0.50, 0.52, 0.55, 0.58, 0.63, 0.66, 0.71)
-ANSWERED_BY = (0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 1, 1)  # whether the handbook answers
+HAS_ONE = (0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 1, 1)  # whether the handbook answers
 CHEAPEST = (0.58, 0.63)  # any threshold between these two
 CURVE = f"""\
 import numpy as np
@@ -15,13 +15,13 @@ import numpy as np
 from course_utils.rag import threshold
 
 similar = list({SIMILAR})
-answerable = list(map(bool, {ANSWERED_BY}))
+has_one = list(map(bool, {HAS_ONE}))
 """
-IN_PROMPT = (True, True, True, False, False, True, False, True, False, False)
+WAS_THERE = (True, True, True, False, False, True, False, True, False, False)
 WAS_RIGHT = (True, False, True, False, True, False, False, True, False, False)
 COUNTS = {"right": 3, "search": 4, "model": 2, "luck": 1}
 MEASURED = f"""\
-in_prompt = list({IN_PROMPT})
+was_there = list({WAS_THERE})
 was_right = list({WAS_RIGHT})
 """
 SINCE = "2025-01-01"
@@ -109,7 +109,7 @@ def _check_errors(answer: object) -> None:
     require(not lacking, f"The dictionary lacks {', '.join(map(repr, lacking))}.")
     counts = {key: int(answer[key]) for key in COUNTS}
     require(
-        sum(counts.values()) == len(IN_PROMPT),
+        sum(counts.values()) == len(WAS_THERE),
         f"The four counts sum to {sum(counts.values())}. Each of the ten questions belongs into "
         "exactly one of them.",
     )
@@ -240,12 +240,12 @@ def answer(places):
         setup=MEASURED,
         expects="a dictionary with four counts",
         hints=(
-            "zip(in_prompt, was_right) gives the pairs.",
+            "zip(was_there, was_right) gives the pairs.",
             "(True, False): the fact was there, the answer is wrong. Whose error is that?",
             "(False, True) is luck, or another article says the same.",
         ),
         solution="""\
-pairs = list(zip(in_prompt, was_right))
+pairs = list(zip(was_there, was_right))
 answer = {
     "right": pairs.count((True, True)),
     "search": pairs.count((False, False)),
@@ -273,35 +273,35 @@ answer = {
         setup=CURVE,
         expects="a number, the threshold",
         hints=(
-            "curve = threshold.curve(similar, answerable) holds three arrays of one length: "
+            "curve = threshold.curve(similar, has_one) holds three arrays of one length: "
             "thresholds, answered, refused.",
             "cost = 3 * (1 - curve.refused) + (1 - curve.answered), an array too.",
             "np.argmin(cost) is the position of the least.",
         ),
         solution="""\
-curve = threshold.curve(similar, answerable)
+curve = threshold.curve(similar, has_one)
 cost = 3 * (1 - curve.refused) + (1 - curve.answered)
 answer = float(curve.thresholds[np.argmin(cost)])
 """,
         wrong_answers=(
             WrongAnswer(
-                "answer = threshold.choose(threshold.curve(similar, answerable))",
+                "answer = threshold.choose(threshold.curve(similar, has_one))",
                 "weighs both mistakes alike",
             ),
             WrongAnswer(
-                "curve = threshold.curve(similar, answerable)\n"
+                "curve = threshold.curve(similar, has_one)\n"
                 "cost = (1 - curve.refused) + 3 * (1 - curve.answered)\n"
                 "answer = float(curve.thresholds[np.argmin(cost)])",
                 "The weights are swapped",
             ),
             WrongAnswer(
-                "curve = threshold.curve(similar, answerable)\n"
+                "curve = threshold.curve(similar, has_one)\n"
                 "cost = 3 * (1 - curve.refused) + (1 - curve.answered)\n"
                 "answer = float(cost.min())",
                 "not the threshold itself",
             ),
             WrongAnswer(
-                "curve = threshold.curve(similar, answerable)\n"
+                "curve = threshold.curve(similar, has_one)\n"
                 "answer = int(np.argmin(3 * (1 - curve.refused) + (1 - curve.answered)))",
                 "a position in the curve",
             ),
