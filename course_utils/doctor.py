@@ -131,7 +131,7 @@ def _check_packages() -> str:
     """Compare the course's own requirements with the versions that its tests ran on."""
     pinned = known_good_versions()
     wrong = []
-    names = required_packages()
+    names = required_packages(extra="" if runtime.in_colab() else "lab")
     for name in names:
         try:
             installed = importlib.metadata.version(name)
@@ -143,7 +143,7 @@ def _check_packages() -> str:
         if Version(installed).public != pinned[name]:
             wrong.append(f"{name} {installed} (known good: {pinned[name]})")
     if wrong:
-        raise _Failure("; ".join(wrong), INSTALL_REMEDY)
+        raise _Failure("; ".join(wrong), COLAB_REMEDY if runtime.in_colab() else INSTALL_REMEDY)
     return f"{len(names)} packages at the known-good versions"
 
 
@@ -154,13 +154,17 @@ def known_good_versions() -> dict[str, str]:
     return {name.strip().lower(): version.strip() for name, version in pins}
 
 
-def required_packages() -> list[str]:
-    """Return what the course needs to run and to be shown: its requirements and `lab`."""
+def required_packages(*, extra: str = "lab") -> list[str]:
+    """Return what the course needs to run and to be shown: its requirements and `lab`.
+
+    Args:
+        extra: Another extra, or an empty text: Colab shows notebooks by its own means.
+    """
     requirements = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
     return sorted(
         requirement.name
         for requirement in requirements
-        if requirement.marker is None or requirement.marker.evaluate({"extra": "lab"})
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
     )
 
 
@@ -250,6 +254,9 @@ def _check_milvus() -> str:
 def _check_kernel() -> str:
     """Whether the kernel that the notebooks name runs in this Python's environment."""
     import ipykernel  # noqa: F401  the kernel itself
+
+    if runtime.in_colab():
+        return "Colab's own"
     from jupyter_client import KernelManager
     from jupyter_client.kernelspec import NoSuchKernel
 
@@ -276,6 +283,7 @@ def _existing_parent(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
+COLAB_REMEDY = "run the set-up cell again, then Runtime > Restart session"
 INSTALL_REMEDY = (
     'run: pip install -c constraints.txt -e ".[lab,dev]" in the course\'s folder (or: make setup)'
 )
