@@ -42,7 +42,9 @@ def address() -> str:
 def cell(address: str) -> str:
     """Return the source of the set-up cell that installs the course from an address."""
     uploaded = address == UPLOADED_WHEEL
-    note = "upload the course's wheel first, as the README says" if uploaded else "nothing to upload"
+    note = (
+        "upload the course's wheel first, as the README says" if uploaded else "nothing to upload"
+    )
     return CELL.format(address=address, note=note)
 
 
