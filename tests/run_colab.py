@@ -79,7 +79,8 @@ def torch_files(python: Path) -> dict[str, float]:
     """Return when each Python file of torch was written, and the version that pip sees."""
     folder = Path(ask(python, "m.distribution('torch').locate_file('torch')"))
     times = {str(path): path.stat().st_mtime for path in folder.rglob("*.py")}
-    return times | {f"torch {ask(python, 'm.version("torch")')}": 0.0}
+    version = ask(python, "m.version('torch')")
+    return times | {f"version {version}": 0.0}
 
 
 def build_wheel() -> Path:
