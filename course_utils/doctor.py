@@ -160,8 +160,13 @@ def known_good_versions() -> dict[str, str]:
     return {name.strip().lower(): version.strip() for name, version in pins}
 
 
+def required_packages() -> list[str]:
+    """Return the names of what the course needs to run and to be shown."""
+    return [requirement.name for requirement in requirements()]
+
+
 def requirements(*, extra: str = "lab") -> list[Requirement]:
-    """Return what the course needs to run and to be shown: its requirements and `lab`.
+    """Return the course's requirements and those of `lab`, with their bounds.
 
     Args:
         extra: Another extra, or an empty text: Colab shows notebooks by its own means.

@@ -132,7 +132,7 @@ def test_where_all_is_there_nothing_is_installed(on_colab, pip_calls):
 
 
 def test_what_makes_a_notebook_on_a_laptop_is_not_asked_for_on_colab(on_colab):
-    assert "jupyterlab" in [each.name for each in doctor.requirements()]
+    assert "jupyterlab" in doctor.required_packages()
     assert "jupyterlab" not in [each.name for each in doctor.requirements(extra="")]
 
 
