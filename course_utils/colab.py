@@ -19,10 +19,11 @@ DRIVE = Path("/content/drive")  # where Colab's own examples mount it
 def set_up(*, drive_folder: str = "") -> None:
     """Install what is missing, keep torch as it is, and choose where the learner's files go.
 
-    Colab's torch fits its GPU drivers and its torchvision, so pip is held to it and fails
-    rather than replace it. Of the course's other requirements, those that aren't there at the
-    known-good version are installed at it, unless the session has imported another one that
-    will do. A second call finds nothing missing and is done.
+    Colab's torch fits its GPU drivers and its torchvision. It may be older than the course asks
+    for, so the cell installs the course without its requirements, and pip is held here to the
+    torch that is there: it fails rather than replace it. Of the other requirements, those that
+    aren't there at the known-good version are installed at it, unless the session has imported
+    another one that will do. A second call finds nothing missing and is done.
 
     Args:
         drive_folder: A folder of the learner's Google Drive that takes the place of
@@ -73,8 +74,8 @@ def keep_in_drive(folder: str) -> Path:
 
 
 def _installed() -> dict[str, str]:
-    """Return the version of each distribution that this Python finds."""
-    every = importlib.metadata.distributions()
+    """Return the version of each distribution; of two by one name, the one that is imported."""
+    every = reversed(list(importlib.metadata.distributions()))  # the first on the path wins
     return {found.name.lower(): found.version for found in every if found.name}
 
 
