@@ -178,6 +178,15 @@ def test_a_package_replaced_while_imported_asks_for_a_restart(on_colab, monkeypa
         colab.set_up()
 
 
+def test_of_two_releases_on_the_path_the_first_counts(tmp_path, monkeypatch):
+    for version in ("1.0", "2.0"):
+        info = tmp_path / version / f"shadowed-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Name: Shadowed\nVersion: {version}\n")
+        monkeypatch.syspath_prepend(str(tmp_path / version))
+    assert colab._installed()["shadowed"] == "2.0"
+
+
 WITH_DRIVE = CELL.replace('DRIVE_FOLDER = ""', 'DRIVE_FOLDER = "llm-course"')
 
 
