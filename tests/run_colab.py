@@ -31,7 +31,7 @@ LESSONS = ("00", "03", "07")
 FOLDER = notebook_rules.ROOT / "build" / "colab"
 STAND_IN = notebook_rules.ROOT / "tests" / "colab_stand_in"
 # Of the course's requirements, what Colab has too, in older releases; torch comes pinned.
-COLAB_HAS = ("numpy==2.2.6", "pandas==2.2.3", "matplotlib", "ipykernel")
+COLAB_HAS = ("numpy==2.2.6", "pandas==2.2.3", "matplotlib", "ipykernel", "ipywidgets")
 COLABS_TORCH = "2.12.1+colab"
 TIMEOUT_S = 900
 
