@@ -20,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel colab constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -109,12 +109,19 @@ doctor: setup  ## check that this machine is ready
 
 format: setup  ## put code and notebooks into shape
 	@$(BIN)/ruff check --fix .
+	@$(RUN) tests/write_setup_cell.py
 	@$(BIN)/ruff format .
 	@$(BIN)/nbstripout notebooks/*.ipynb
 
 wheel: setup  ## build the course with its data into dist/, for Colab
 	@$(RUN) -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/*.whl
+
+# Apart from make test: it installs an environment, from the network.
+colab: setup  ## lessons 00, 03 and 07 as on Colab: an empty folder, a new environment, the wheel
+	@echo "==> lessons as on Colab, in build/colab"
+	@rm -rf build/colab
+	@$(RUN) tests/run_colab.py
 
 constraints: setup  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py

@@ -2,6 +2,7 @@
 
     runtime        what machine this is, where files go, how long a step took
     doctor         is this machine ready? `python -m course_utils doctor`
+    colab          what the set-up cell does on Colab; files kept in a Drive folder
     model_catalog  the models by name and tier
     tables         read, clean, check and split tables
     loading        rows from JSONL files, for torch and by datasets

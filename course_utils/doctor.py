@@ -128,23 +128,29 @@ def _check_python() -> str:
 
 
 def _check_packages() -> str:
-    """Compare the course's own requirements with the versions that its tests ran on."""
+    """Compare the course's own requirements with the versions that its tests ran on.
+
+    On Colab the session has some packages in use already; what the course can work with stays.
+    """
     pinned = known_good_versions()
     wrong = []
-    names = required_packages()
-    for name in names:
+    needed = requirements(extra="" if runtime.in_colab() else "lab")
+    for requirement in needed:
+        name = requirement.name
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{name} missing (known good: {pinned[name]})")
             continue
-        if name == "torch" and runtime.in_colab():
-            continue  # the course keeps Colab's own build
+        if runtime.in_colab() and (name == "torch" or requirement.specifier.contains(installed)):
+            continue  # the course keeps Colab's own build of torch, whatever it is
         if Version(installed).public != pinned[name]:
             wrong.append(f"{name} {installed} (known good: {pinned[name]})")
     if wrong:
-        raise _Failure("; ".join(wrong), INSTALL_REMEDY)
-    return f"{len(names)} packages at the known-good versions"
+        raise _Failure("; ".join(wrong), COLAB_REMEDY if runtime.in_colab() else INSTALL_REMEDY)
+    if runtime.in_colab():
+        return f"{len(needed)} packages that the course can work with"
+    return f"{len(needed)} packages at the known-good versions"
 
 
 def known_good_versions() -> dict[str, str]:
@@ -155,13 +161,19 @@ def known_good_versions() -> dict[str, str]:
 
 
 def required_packages() -> list[str]:
-    """Return what the course needs to run and to be shown: its requirements and `lab`."""
-    requirements = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
-    return sorted(
-        requirement.name
-        for requirement in requirements
-        if requirement.marker is None or requirement.marker.evaluate({"extra": "lab"})
-    )
+    """Return the names of what the course needs to run and to be shown."""
+    return [requirement.name for requirement in requirements()]
+
+
+def requirements(*, extra: str = "lab") -> list[Requirement]:
+    """Return the course's requirements and those of `lab`, with their bounds.
+
+    Args:
+        extra: Another extra, or an empty text: Colab shows notebooks by its own means.
+    """
+    every = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
+    needed = [each for each in every if not each.marker or each.marker.evaluate({"extra": extra})]
+    return sorted(needed, key=lambda requirement: requirement.name)
 
 
 def _check_device() -> str:
@@ -250,6 +262,9 @@ def _check_milvus() -> str:
 def _check_kernel() -> str:
     """Whether the kernel that the notebooks name runs in this Python's environment."""
     import ipykernel  # noqa: F401  the kernel itself
+
+    if runtime.in_colab():
+        return "Colab's own"
     from jupyter_client import KernelManager
     from jupyter_client.kernelspec import NoSuchKernel
 
@@ -276,6 +291,7 @@ def _existing_parent(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
+COLAB_REMEDY = "run the set-up cell again, then Runtime > Restart session"
 INSTALL_REMEDY = (
     'run: pip install -c constraints.txt -e ".[lab,dev]" in the course\'s folder (or: make setup)'
 )

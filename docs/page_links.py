@@ -173,7 +173,7 @@ def launch_buttons(page: str, repository: str) -> list[dict[str, str]]:
             {
                 "type": "link",
                 "text": "Colab",
-                "tooltip": "Open on Colab; the README says what to upload",
+                "tooltip": "Open on Colab, where the first cell installs the course",
                 "icon": "_static/images/logo_colab.png",
                 "url": f"{COLAB_URL}{name}/blob/main/{page}.ipynb",
             }

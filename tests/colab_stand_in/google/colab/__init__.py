@@ -1,0 +1,1 @@
+"""Stands in for the module that Colab has imported when a notebook's kernel starts."""
