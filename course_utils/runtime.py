@@ -3,9 +3,10 @@
 The only module that reads environment variables:
 
     COURSE_TIER       cpu, gpu_small or gpu_large, instead of what the machine is found to be
-    COURSE_ARTIFACTS  where models, databases and progress go, instead of `artifacts/`;
-                      `colab.set_up` sets it to the Drive folder that it is given
+    COURSE_ARTIFACTS  where models, databases and progress go, instead of `artifacts/`
     COURSE_STRICT     1: a failed or unattempted exercise raises, and no progress is noted
+
+`colab.set_up` sets the second one to the Drive folder that it is given.
 """
 
 import inspect
