@@ -19,6 +19,7 @@
     rag            the handbook: chunks, prompt, what is known and what is not, the assistant
     shop           the shop's data and how it is made
     docstrings     a corpus that nobody here wrote
+    data_files     the rows of the committed files, by split
     files          writes that a kill can't leave half done
     noise          hides the libraries' messages that say nothing to a learner
     exercises      check, hint, solution, progress, quiz

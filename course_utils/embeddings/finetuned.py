@@ -6,7 +6,6 @@ teach      train a model on the messages by that recipe
 save, find, load
 """
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer import losses
 
-from course_utils import files, models, runtime
+from course_utils import data_files, files, models, runtime
 from course_utils.embeddings import pairs, training
 
 PAIRS_AN_INTENT = 60
@@ -37,13 +36,8 @@ def messages(split: str) -> Messages:
     Raises:
         ValueError: There is no such split.
     """
-    lines = (runtime.data_dir() / "intents.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    chosen = [row for row in rows if row["split"] == split]
-    if not chosen:
-        there = ", ".join(dict.fromkeys(row["split"] for row in rows))
-        raise ValueError(f"no split {split!r} in intents.jsonl; use one of {there}")
-    return Messages([row["text"] for row in chosen], [row["intent"] for row in chosen])
+    rows = data_files.split_rows("intents.jsonl", split)
+    return Messages([row["text"] for row in rows], [row["intent"] for row in rows])
 
 
 def recipe(output_dir: Path | str, *, seed: int = 0) -> SentenceTransformerTrainingArguments:

@@ -7,7 +7,6 @@ find, load
 answer     question and schema -> SQL -> rows, read-only, with failures in words
 """
 
-import json
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import GenerationConfig, TrainingArguments
 
-from course_utils import files, generation, lora, models, runtime
+from course_utils import data_files, files, generation, lora, models, runtime
 from course_utils.embeddings.training import fast_products
 from course_utils.lora import adapters
 from course_utils.sql_eval.replies import SqlAnswer, run_reply
@@ -40,13 +39,7 @@ def rows(split: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: There is no such split.
     """
-    lines = (runtime.data_dir() / "text_to_sql.jsonl").read_text(encoding="utf-8").splitlines()
-    every = [json.loads(line) for line in lines]
-    chosen = [row for row in every if row["split"] == split]
-    if not chosen:
-        there = ", ".join(dict.fromkeys(row["split"] for row in every))
-        raise ValueError(f"no split {split!r} in text_to_sql.jsonl; use one of {there}")
-    return chosen
+    return data_files.split_rows("text_to_sql.jsonl", split)
 
 
 def adapter_config() -> LoraConfig:

@@ -4,11 +4,10 @@ It is a small classification of its own. Lesson 08 trains a classifier on these 
 vectors that the search needs anyway.
 """
 
-import json
 import re
 from dataclasses import dataclass
 
-from course_utils import runtime
+from course_utils import data_files
 from course_utils.rag.assistant import Route
 
 # file, the field that holds the text, the splits that train, the route
@@ -47,8 +46,7 @@ def examples(split: str) -> Examples:
     texts: list[str] = []
     routes: list[Route] = []
     for name, field, trains, route in SOURCES:
-        lines = (runtime.data_dir() / name).read_text(encoding="utf-8").splitlines()
-        for row in map(json.loads, lines):
+        for row in data_files.rows(name):
             is_test = row["split"].startswith("test")  # the tables have three test splits
             if row["split"] == trains if split == "train" else is_test:
                 texts.append(row[field])
