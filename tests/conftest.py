@@ -36,26 +36,55 @@ def without_hub(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def tiny_lm():
-    """Return a Llama of two small layers with random weights, tied embeddings, as SmolLM2 has."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+def make_llama():
+    """Return a function that makes a Llama of two layers with random weights."""
 
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
+    def make(*, hidden_size, intermediate_size):
+        import torch
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        torch.manual_seed(0)
+        config = LlamaConfig(
+            vocab_size=64,
+            hidden_size=hidden_size,
+            intermediate_size=intermediate_size,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=128,
+            tie_word_embeddings=True,  # as SmolLM2 has
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=2,
+        )
+        return LlamaForCausalLM(config).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(make_llama):
+    """Return a small Llama, as fast as can be."""
+    return make_llama(hidden_size=32, intermediate_size=48)
+
+
+CHARACTERS = "\n abcdefghijklmnopqrstuvwxyzSELCTFROM(),;*=-?'0123"
+
+
+@pytest.fixture(scope="session")
+def letters():
+    """Return a tokenizer with a token a character, which ends and pads with token 2."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocab = {"<unk>": 0, "<start>": 1, "<end>": 2}
+    vocab |= {each: 3 + number for number, each in enumerate(dict.fromkeys(CHARACTERS))}
+    characters = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    characters.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), behavior="isolated")
+    characters.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=characters, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
     )
-    return LlamaForCausalLM(config).eval()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,6 @@ from transformers import (
 from course_utils import lora
 from course_utils.batching import IGNORE_INDEX, PaddingCollator
 
-CHARACTERS = "\n abcdefghijklmnopqrstuvwxyzSELCTFROM(),;*=-?'0123"
 END = 2
 ROWS = [
     {"schema": "staff(name, wage)", "question": "all names?", "sql": "SELECT name FROM staff"},
@@ -39,18 +38,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    """Return a tokenizer with a token a character, which ends and pads with token 2."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-
-    vocab = {"<unk>": 0, "<start>": 1, "<end>": END}
-    vocab |= {each: 3 + number for number, each in enumerate(dict.fromkeys(CHARACTERS))}
-    characters = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
-    characters.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), behavior="isolated")
-    characters.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=characters, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
-    )
+def tokenizer(letters):
+    return copy.deepcopy(letters)
 
 
 @pytest.fixture

@@ -38,25 +38,6 @@ def offline(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
-CHARACTERS = "\n abcdefghijklmnopqrstuvwxyzSELCTFROM(),;*=-?'0123"
-
-
-@pytest.fixture(scope="session")
-def letters():
-    """Return a tokenizer with a token a character, which ends and pads with token 2."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    vocab = {"<unk>": 0, "<start>": 1, "<end>": 2}
-    vocab |= {each: 3 + number for number, each in enumerate(dict.fromkeys(CHARACTERS))}
-    characters = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
-    characters.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), behavior="isolated")
-    characters.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=characters, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
-    )
-
-
 @pytest.fixture
 def tokenizer(letters):
     """Return a copy of the tokenizer: a pipeline changes the one that it gets."""
@@ -64,25 +45,9 @@ def tokenizer(letters):
 
 
 @pytest.fixture(scope="session")
-def small_lm():
-    """Return a Llama of two layers of width 64: bitsandbytes' blocks on a CPU are that long."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
-    )
-    return LlamaForCausalLM(config).eval()
+def small_lm(make_llama):
+    """Return a Llama of width 64: bitsandbytes' blocks on a CPU are that long."""
+    return make_llama(hidden_size=64, intermediate_size=128)
 
 
 @pytest.fixture
