@@ -1,10 +1,9 @@
 """Exercises of lesson 06: the reply alone, a config for equal replies, a prompt by hand."""
 
-import json
 from functools import cache
 from typing import Any
 
-from course_utils import rag, runtime
+from course_utils import data_files, rag, runtime
 from course_utils.exercises.exercise import Exercise, WrongAnswer, require
 
 MODEL = """\
@@ -32,9 +31,8 @@ MAX_NEW = 30
 @cache
 def rows_of_the_lesson() -> list[dict[str, Any]]:
     """Return the sixteen questions that the lesson asks."""
-    lines = (runtime.data_dir() / "rag_questions.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    return [row for row in rows if row["kind"] == "single" and row["split"] == "dev"][:16]
+    rows = data_files.split_rows("rag_questions.jsonl", "dev")
+    return [row for row in rows if row["kind"] == "single"][:16]
 
 
 def passages_of(rows: list[dict[str, Any]]) -> list[rag.Chunk]:
