@@ -224,3 +224,37 @@ def test_setup_checks_exercise_stubs_and_closing_sections_make_no_slides():
     imports = v4.new_code_cell("import json\nfrom pathlib import (\n    Path,\n)")
     made = slide_notebook(*tagged, imports, *closing, v4.new_code_cell("progress()"))
     assert [cell.source for cell in made.cells] == ["# 09 · A title"]
+
+
+def test_a_table_that_no_screen_holds_becomes_several_slides_with_its_head_on_each():
+    rows = [f"| claim {number} | {'today ' * 30}|" for number in range(12)]
+    table = "\n".join(["| the notes | today |", "|---|---|", *rows])
+    prose = f"## What the notes say\n\nThey claim:\n\n{table}\n\nLive:"
+    made = slide_notebook(v4.new_markdown_cell(prose), v4.new_code_cell("filter(None, [])"))
+    texts = [cell.source for cell in made.cells if cell.cell_type == "markdown"][1:]
+    assert len(texts) == 3
+    assert [text.splitlines()[0] for text in texts] == ["## What the notes say"] * 3
+    assert all("| the notes | today |\n|---|---|\n| claim" in text for text in texts)
+    assert [row for text in texts for row in text.splitlines() if row in rows] == rows
+    assert ["They claim:" in text for text in texts] == [True, False, False]
+    assert texts[-1].endswith("Live:")
+    assert kinds(made)[-1] == "slide"
+
+
+def test_a_long_table_among_the_outputs_keeps_its_head_and_its_first_rows():
+    rows = "".join(f"<tr><td>{number}</td><td>x</td></tr>" for number in range(30))
+    html = f"<table><tr><th>a</th><th>b</th></tr>{rows}</table>"
+    output = v4.new_output("display_data", data={"text/html": html, "text/plain": "a table"})
+    made = slide_notebook(v4.new_markdown_cell("## See"), v4.new_code_cell("t", outputs=[output]))
+    shown = made.cells[-1].outputs[0].data["text/html"]
+    assert shown.count("<tr>") == 1 + slides.MAX_TABLE_ROWS + 1
+    assert shown.endswith("<td>9</td><td>x</td></tr><tr><td>…</td><td>…</td></tr></table>")
+
+
+def test_the_source_of_a_helper_is_shown_as_text_and_cut():
+    source = "".join(f"line {number}\n" for number in range(40))
+    data = {"text/html": '<div class="highlight">' + source, "text/plain": source}
+    output = v4.new_output("execute_result", data=data)
+    made = slide_notebook(v4.new_markdown_cell("## See"), v4.new_code_cell("f", outputs=[output]))
+    assert set(made.cells[-1].outputs[0].data) == {"text/plain"}
+    assert made.cells[-1].outputs[0].data["text/plain"].endswith("line 13\n…")

@@ -19,6 +19,8 @@ MAX_LEAD_WORDS = 45
 MAX_CODE_LINES = 24  # a longer cell is read in the notebook, not from a wall
 MAX_OUTPUT_LINES = 14
 MAX_LINES = 17  # code and its output together; more are two slides
+MAX_TABLE_ROWS = 10  # of an output; the rest is read in the notebook
+MAX_TABLE_LETTERS = 1100  # of a table in the prose; more are several slides
 
 # They are for the notebook; a check repeats what the prose states.
 LEFT_OUT_TAGS = {"setup", "check", "grade", "exercise"}
@@ -88,7 +90,8 @@ def _slides(parts: list[Cell]) -> Iterator[Cell]:
     for index, part in enumerate(parts):
         after = parts[index + 1] if index + 1 < len(parts) else None
         if part.cell_type == "code":
-            alone = not index or parts[index - 1].cell_type == "code"
+            before = parts[index - 1] if index else part
+            alone = before.cell_type == "code" or "\n|" in before.source  # a table fills a slide
             yield from _of_code(part, new_slide=alone, section=section)
             continue
         heading = HEADING.match(part.source)
@@ -98,7 +101,8 @@ def _slides(parts: list[Cell]) -> Iterator[Cell]:
             if rest and not HEADING.match(part.source):  # it reads what the slide before shows
                 yield _note(rest)
                 rest = ""
-            yield v4.new_markdown_cell(lead, metadata=_place("slide"))
+            for text in _with_short_tables(lead):
+                yield v4.new_markdown_cell(text, metadata=_place("slide"))
         else:
             rest = part.source
         if rest:
@@ -139,6 +143,24 @@ def _lead(text: str, *, before_code: bool) -> tuple[str, str]:
     short = _first_sentences(lead)
     rest = [*paragraphs, lead] if short != lead else paragraphs
     return "\n\n".join(filter(None, [head, short])), "\n\n".join(rest)
+
+
+def _with_short_tables(text: str) -> list[str]:
+    """Cut a text in the midst of a table that no screen holds; the heading is said again."""
+    table = re.search(r"^\|.+\n\|[-:| ]+\n((?:\|.+(?:\n|$))+)", text, re.MULTILINE)
+    if not table or len(table[1]) <= MAX_TABLE_LETTERS:
+        return [text]
+    head = table[0][: table.start(1) - table.start()]
+    screens: list[list[str]] = [[]]
+    for row in table[1].splitlines():
+        if len("".join([*screens[-1], row])) > MAX_TABLE_LETTERS and screens[-1]:
+            screens.append([])
+        screens[-1].append(row)
+    heading = HEADING.match(text)
+    first, *later = [head + "\n".join(rows) for rows in screens]
+    later = ["\n\n".join(filter(None, [heading and heading[0], rows])) for rows in later]
+    later[-1] += "\n" + text[table.end() :]
+    return [text[: table.start()] + first, *later]
 
 
 def _first_sentences(text: str) -> str:
@@ -213,11 +235,28 @@ def _shortened(output: Cell) -> Cell:
     if output.output_type == "error":
         text = f"{output.ename}: {output.evalue}"
         return v4.new_output("stream", text=_first_lines(text))
+    html = output.get("data", {}).get("text/html", "")
     if output.output_type == "stream":
         output.text = _first_lines(output.text)
-    elif not {"text/html", "image/png", "image/svg+xml"} & set(output.data):
+    elif 'class="highlight"' in html:  # the source of a helper
+        output.data = {"text/plain": _first_lines(output.data["text/plain"])}
+    elif html:
+        output.data["text/html"] = _first_rows(html)
+    elif not {"image/png", "image/svg+xml"} & set(output.data):
         output.data = {"text/plain": _first_lines(output.data.get("text/plain", ""))}
     return output
+
+
+def _first_rows(html: str) -> str:
+    rows = list(re.finditer(r"<tr\b.*?</tr>", html, re.DOTALL))
+    if len(rows) <= MAX_TABLE_ROWS + 1:  # with its head
+        return html
+    columns = rows[-1][0].count("<t") - 1
+    return (
+        html[: rows[MAX_TABLE_ROWS].end()]
+        + f"<tr>{'<td>…</td>' * columns}</tr>"
+        + html[rows[-1].end() :]
+    )
 
 
 def _first_lines(text: str) -> str:
