@@ -30,6 +30,9 @@ SECTIONS = (
 STUB = "answer = ..."  # also the code_stub of docs/nbgrader_config.py
 CHECK = re.compile(r'check\("(\d\d\.\d)", answer\)')
 
+PICTURE = re.compile(r"\bplt\.show\(|\bSVG\(|\bLossPlot\(")
+MIN_ALT_WORDS = 8
+
 # A progress bar as tqdm writes it to stderr: a percentage or a count, and a rate.
 PROGRESS_BAR = re.compile(r"\d+%\|.*\||\d+it \[.*\]|^\s*\d+%", flags=re.DOTALL)
 
@@ -255,6 +258,18 @@ def quiz_problems(notebook: Notebook) -> Iterator[str]:
     yield f"no cell under '## Quiz' is {call}"
 
 
+def picture_problems(notebook: Notebook) -> Iterator[str]:
+    """A cell that shows a picture says in its metadata what is to be seen, for who can't see it."""
+    for cell in code_cells(notebook):
+        if PICTURE.search(cell.source) and len(alternative_text(cell).split()) < MIN_ALT_WORDS:
+            yield f"a picture lacks its alternative text: {cell.source.splitlines()[0]}"
+
+
+def alternative_text(cell: Notebook) -> str:
+    """Return what MyST-NB puts in the place of a cell's picture, or an empty text."""
+    return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+
+
 RULES = (
     head_problems,
     section_problems,
@@ -265,6 +280,7 @@ RULES = (
     exercise_problems,
     grading_problems,
     quiz_problems,
+    picture_problems,
 )
 
 

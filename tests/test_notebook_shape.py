@@ -140,6 +140,7 @@ BREACHES = [
     (set_grading(8, grade_id="exercise-03-1"), "2 cells have the grade_id exercise-03-1"),
     (set_grading(5, grade_id="check-03-9"), "belongs to no exercise has the metadata"),
     (edit(10, 'quiz("03")', 'quiz("04")'), "no cell under '## Quiz' is quiz(\"03\")"),
+    (add(code("plt.show()")), "a picture lacks its alternative text: plt.show()"),
     (edit(9, "## Quiz", "## What else"), "no cell under '## Quiz' is quiz(\"03\")"),
 ]
 
