@@ -72,7 +72,7 @@ answer = hits[0][0].fields["article_id"]
             WrongAnswer(
                 'answer = "Merino: washing, pilling, moths. Two days at"', "the text of a hit"
             ),
-            WrongAnswer('answer = "repair-service-prices"', "exercise's question and not the one above"),
+            WrongAnswer('answer = "repair-service-prices"', "question and not the one above"),
             WrongAnswer('answer = ["merino-and-wool-care"]', "The answer is text"),
         ),
     ),

@@ -296,7 +296,7 @@ answer = stream.filter(lambda row: row["category"] == "repairs").take(5)
                 "stream = load_dataset('json', data_files=str(files['train']), split='train', "
                 "streaming=True)\n"
                 "answer = stream.take(5).filter(lambda row: row['category'] == 'repairs')",
-                "rows, not 5",
+                "doesn't give 5 rows",
             ),
             WrongAnswer(
                 "stream = load_dataset('json', data_files=str(files['train']), split='train', "
