@@ -5,8 +5,10 @@ from pathlib import Path
 
 import nbformat
 
-# In a lesson's heading: minutes on a laptop, and memory.
-STATED = re.compile(r"Minutes: ([\d.]+) .*Memory: ([\d.]+) GB")
+# In a lesson's heading: minutes on a laptop, and memory, as in "8 to 10" and "about 3 GB".
+STATED = re.compile(
+    r"Minutes: ((?:under )?[\d.]+(?: to [\d.]+)?) .*Memory: ((?:about |up to )?[\d.]+) GB"
+)
 HEAD = ("lesson", "exercises", "minutes, stated", "GB, stated", "minutes", "GB", "checks passed")
 RULE = ("---", *["---:"] * (len(HEAD) - 1))
 ABOUT = """\

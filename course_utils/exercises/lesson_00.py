@@ -20,8 +20,9 @@ def _check_article(answer: object) -> None:
     )
     require(
         answer == "merino-and-wool-care",
-        f"The best hit for the jumper isn't {answer!r}. Embed the exercise's question and not the "
-        "one above: a search finds what lies near the vector it is given.",
+        f"The best hit for the jumper isn't {answer!r}. Let the search find it. Embed the "
+        "exercise's question and not the one above: a search finds what lies near the vector it is "
+        "given.",
     )
 
 
@@ -57,8 +58,9 @@ EXERCISES = (
             "The cell under 'Search' does the same for another question. It has three steps: "
             "embed the question, search, look at the first hit.",
             "embedder.encode([...]) takes a list and returns one vector for each text in it; "
-            "vectorstore.search returns one list of hits for each vector.",
-            "hits[0][0] is the best hit of the first question, and its fields are in .fields.",
+            "client.search, and vectorstore.search too, returns a list of hits for each vector.",
+            "hits[0][0] is the best hit of the first question. Its fields are in ['entity'] if the "
+            "hit is client.search's, in .fields if it is vectorstore.search's.",
         ),
         solution="""\
 vectors = embedder.encode(["Little insects have eaten holes into my jumper. What should I do?"])
@@ -70,7 +72,7 @@ answer = hits[0][0].fields["article_id"]
             WrongAnswer(
                 'answer = "Merino: washing, pilling, moths. Two days at"', "the text of a hit"
             ),
-            WrongAnswer('answer = "repair-service-prices"', "Embed the exercise's question"),
+            WrongAnswer('answer = "repair-service-prices"', "question and not the one above"),
             WrongAnswer('answer = ["merino-and-wool-care"]', "The answer is text"),
         ),
     ),

@@ -105,8 +105,8 @@ def _check_split(answer: object) -> None:
     n_dev = round(len(rows) * 0.3)
     require(
         len(answer["dev"]) + len(answer["test"]) == len(rows),
-        f"{len(answer['dev'])} and {len(answer['test'])} rows make no {len(rows)}: rows are lost, "
-        "or stand in both parts.",
+        f"{len(answer['dev'])} and {len(answer['test'])} rows don't add up to {len(rows)}: rows "
+        "are lost, or stand in both parts.",
     )
     require(
         abs(len(answer["dev"]) - n_dev) <= 1,
@@ -148,8 +148,8 @@ def _check_stream(answer: object) -> None:
     )
     require(
         len(rows) == 5,
-        f"Iterating gives {len(rows)} rows, not 5. take before filter takes the first five of any "
-        "kind and filters those: filter first.",
+        f"Iterating doesn't give 5 rows but {len(rows)}. take before filter takes the first five "
+        "of any kind and filters those: filter first.",
     )
     right = [row["id"] for row in _rows("train") if row["category"] == "repairs"][:5]
     require(
@@ -296,7 +296,7 @@ answer = stream.filter(lambda row: row["category"] == "repairs").take(5)
                 "stream = load_dataset('json', data_files=str(files['train']), split='train', "
                 "streaming=True)\n"
                 "answer = stream.take(5).filter(lambda row: row['category'] == 'repairs')",
-                "rows, not 5",
+                "doesn't give 5 rows",
             ),
             WrongAnswer(
                 "stream = load_dataset('json', data_files=str(files['train']), split='train', "

@@ -59,7 +59,7 @@ def _check_restored(answer: object) -> None:
     require(
         is_near(RESTORED),
         f"The six are {[round(value, 2) for value in given.tolist()]}, which fits no rounding to "
-        "sevenths of the scale of each block.",
+        "sevenths of the scale of each block: with 4 bits the codes run from -7 to 7.",
     )
 
 

@@ -41,7 +41,8 @@ def _check_query(answer: object) -> None:
     )
     require(
         not is_that_of("SELECT COUNT(*) FROM tickets WHERE channel = 'chat' AND closed_on = NULL"),
-        "Nothing is ever equal to NULL, not even NULL, so `= NULL` finds no row. Write IS NULL.",
+        "It finds no row. An empty cell holds NULL, and nothing is ever equal to NULL: not '', and "
+        "not even NULL. Write IS NULL.",
     )
     require(
         rows[0] != expected[0] or rows[1] == expected[1],
