@@ -117,6 +117,12 @@ def test_cosine_does_not_see_length():
     assert similarity == pytest.approx(np.array([[1, 0], [0.5**0.5, 0.5**0.5]]))
 
 
+@pytest.mark.parametrize("shapes", [((3,), (2, 3)), ((2, 3), (3,))])
+def test_the_vector_of_a_single_text_is_refused_with_what_to_do(shapes):
+    with pytest.raises(ValueError, match=r"has shape \(3,\) .* as a list of one"):
+        metrics.cosine_similarity(*map(np.ones, shapes))
+
+
 def test_bm25_prefers_the_text_that_shares_the_rarer_word():
     references = ["my tent tore", "my boots tore", "my stove tore", "a parcel"]
     similarity = metrics.bm25_similarity(["Tent tore!", "nothing in common"], references)

@@ -2,9 +2,11 @@
 
 import hashlib
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from course_utils import sql_eval
 from course_utils.shop import database as shop_database
 from course_utils.shop import sql_faults
 from course_utils.shop.database import TABLES, TRAINING_TABLES, UNSEEN_TABLES
@@ -58,6 +60,12 @@ def test_another_seed_gives_other_rows_under_the_same_keys(shop, table):
     key = TABLES[table][0].name
     assert rows(shop, f"SELECT {key} FROM {table}") == rows(other, f"SELECT {key} FROM {table}")
     assert rows(shop, f"SELECT * FROM {table}") != rows(other, f"SELECT * FROM {table}")
+
+
+def test_another_thread_can_ask_as_a_chat_in_jupyterlab_does(shop):
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(sql_eval.run_query, shop, "SELECT COUNT(*) FROM orders")
+        assert asked.result().rows == [(90,)]
 
 
 def test_a_schema_is_one_line():

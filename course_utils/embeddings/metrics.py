@@ -24,7 +24,17 @@ class PairScores:
 
 
 def cosine_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the cosine of each row of `first`, (n, dim), and of `second`, (m, dim): (n, m)."""
+    """Return the cosine of each row of `first`, (n, dim), and of `second`, (m, dim): (n, m).
+
+    Raises:
+        ValueError: One of the two isn't a matrix, such as the vector of a single text.
+    """
+    for name, matrix in {"first": first, "second": second}.items():
+        if np.ndim(matrix) != 2:
+            raise ValueError(
+                f"{name} has shape {np.shape(matrix)} and needs a row for each text; "
+                "give a single text to encode as a list of one"
+            )
     first = first / np.linalg.norm(first, axis=1, keepdims=True)
     second = second / np.linalg.norm(second, axis=1, keepdims=True)
     return first @ second.T

@@ -109,8 +109,8 @@ def _check_schema(answer: object) -> None:
     )
     require(
         params[0]["metric_type"] == "COSINE",
-        f"The metric is {params[0]['metric_type']}. Its number isn't the cosine, and under L2 "
-        "small is near.",
+        f"The metric is {params[0]['metric_type']}. A cosine is asked for, whatever the length of "
+        "the vectors: that is COSINE. (IP gives it for vectors of length 1 alone, L2 never.)",
     )
     require(
         params[0]["index_type"] == "FLAT",

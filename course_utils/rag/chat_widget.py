@@ -30,7 +30,8 @@ def chat(assistant: "Assistant") -> widgets.VBox:
     """
     said: list[str] = []  # HTML, a block for each question and each answer
     conversation = widgets.HTML()
-    text = widgets.Text(placeholder="Ask the shop's assistant", layout={"flex": "1 1 auto"})
+    wide = {"flex": "1 1 auto", "width": "auto", "min_width": "0"}  # shrinks in a narrow window
+    text = widgets.Text(placeholder="Ask the shop's assistant", layout=wide)
     button = widgets.Button(description="Send", button_style="primary", layout={"width": "6em"})
 
     def send(*_: object) -> None:

@@ -184,7 +184,8 @@ def build_database(path_or_memory: Path | str = ":memory:", seed: int = 0) -> sq
     """
     if path_or_memory != ":memory:" and Path(path_or_memory).exists():
         raise FileExistsError(f"{path_or_memory} exists; delete it or choose another path")
-    connection = sqlite3.connect(path_or_memory)
+    # A chat in JupyterLab asks from a thread of its own; SQLite itself lets one call in at a time.
+    connection = sqlite3.connect(path_or_memory, check_same_thread=False)
     keys: dict[str, list] = {}
     with connection:
         for table, columns in TABLES.items():

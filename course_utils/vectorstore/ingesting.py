@@ -134,7 +134,7 @@ def ingest(
             added += len(ready) - known
             replaced += known
             bar.update(len(batch))
-    seconds = time.perf_counter() - started
+    seconds = round(time.perf_counter() - started, 2)  # the rest says nothing
     return IngestReport(added, replaced, len(good) - len(changed), seconds, len(aside.lines))
 
 
