@@ -144,6 +144,7 @@ data: setup  ## write the seeded files, their checksums and the pages of docs/ a
 	@$(RUN) tests/write_checksums.py
 	@$(RUN) docs/make_data_page.py
 	@$(RUN) docs/make_then_and_now.py
+	@$(RUN) docs/make_faults_page.py
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache

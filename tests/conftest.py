@@ -1,5 +1,6 @@
 """Fixtures: a folder of artifacts for each test, a tiny model, the real ones once."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,27 @@ def artifacts(tmp_path, monkeypatch):
     folder = tmp_path / "artifacts"
     monkeypatch.setenv("COURSE_ARTIFACTS", str(folder))
     return folder
+
+
+@pytest.fixture
+def seen(request):
+    """Return a check that a text holds the words that the test's mark `fault` quotes in `sees`.
+
+    So the page docs/faults.md can't quote an error that nobody gets. Words between backquotes
+    count; the test has to call the check, once for each thing that the user is shown.
+    """
+    mark = request.node.get_closest_marker("fault")
+    quoted = re.findall(r"`([^`]+)`", mark.kwargs["sees"])
+    calls = []
+
+    def check(shown):
+        calls.append(shown)
+        missing = [words for words in quoted if words not in str(shown)]
+        assert not missing, f"the page quotes {missing}, and the user sees: {shown}"
+
+    yield check
+    assert quoted
+    assert calls, "the test looked at nothing that the user sees"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 BLOCK_BYTES = 1 << 20
+OLD_EXCEL = "an old Excel workbook (.xls), or one with a password"  # both begin alike
 
 
 class TableError(ValueError):
@@ -44,7 +45,7 @@ def kind_of(path: Path) -> str:
         return "an Excel workbook" if is_workbook else "a zip archive"
     for magic, kind in (
         (b"PAR1", "a Parquet file"),
-        (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+        (b"\xd0\xcf\x11\xe0", OLD_EXCEL),
         (b"\x1f\x8b", "a gzip archive"),
         (b"SQLite format 3\x00", "an SQLite database"),
     ):
