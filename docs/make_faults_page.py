@@ -33,10 +33,10 @@ TOPICS = (
 
 HEAD = """# When something breaks
 
-{count} faults that were made to happen, and what the course does about each: what breaks, what you see,
-and what is kept. Each row is a test that breaks the real thing (a full disk, a killed process, a
-frozen server) and looks for the words in this `type`, which are those of the error or the note. `make
-data` writes this page from the tests.
+{count} faults that were made to happen, and what the course does about each: what breaks, what you
+see, and what is kept. Each row is a test that breaks the real thing: it fills a disk, kills a
+process, stalls a server. Words in `this type` are those of the error or the note that you get; the
+test looks for them there. `make data` writes this page from the tests.
 
 {overview}
 """

@@ -47,6 +47,38 @@ def seen(request):
 
 
 @pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file in a folder of its own, from text or bytes."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_workbook(tmp_path):
+    """Return a function that writes a workbook of the rows of each sheet."""
+
+    def write_workbook(sheets):
+        from openpyxl import Workbook
+
+        book = Workbook()
+        book.remove(book.active)
+        for name, rows in sheets.items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        path = tmp_path / "book.xlsx"
+        book.save(path)
+        return path
+
+    return write_workbook
+
+
+@pytest.fixture
 def without_hub(monkeypatch):
     """Make the hub unreachable, as on a laptop without a network."""
     import huggingface_hub

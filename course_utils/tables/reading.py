@@ -118,6 +118,8 @@ def read_excel(
         raise TableError(f"{path} is no .xlsx workbook but {kind}; {remedy}")
     options = {"dtype": object, "keep_default_na": False, "na_values": [""], **options}
     with _broken_workbook(path), pd.ExcelFile(path, engine="openpyxl") as book:
+        if not book.sheet_names:
+            raise EOFError("it has no sheet")
         if sheet not in book.sheet_names:
             there = ", ".join(map(repr, file_checks.nearest_first(sheet, book.sheet_names)))
             raise TableError(
