@@ -78,8 +78,8 @@ def pass_on_a_read_only_disk(folder):
 @pytest.mark.fault(
     "Disks",
     breaks="An exercise is passed, and the disk of the progress file is full.",
-    sees="`00.1: passed.`, then `no space left; free some, or set COURSE_ARTIFACTS to a folder on "
-    "another disk`.",
+    sees="`00.1: passed.`, then `no space left; free some, or set COURSE_ARTIFACTS to a "
+    "folder on another disk`.",
     kept="The progress so far; no half file lies beside it.",
 )
 def test_a_pass_on_a_full_disk_is_shown_and_the_progress_stays(disk, seen):
@@ -120,10 +120,10 @@ def convert_on_a_full_disk(folder):
 @needs_small_disk
 @pytest.mark.fault(
     "Disks",
-    breaks="The disk fills up while the weights of a model are written; safetensors raises an "
-    "error of its own.",
-    sees="`no space left; free some, or set COURSE_ARTIFACTS to a folder on another disk`, and the "
-    "folder.",
+    breaks="The disk fills up while the weights of a model are written; safetensors raises "
+    "an error of its own.",
+    sees="`no space left; free some, or set COURSE_ARTIFACTS to a folder on another disk`, "
+    "and the folder.",
     kept="Nothing half: the space is free again. With room, the same call makes the whole.",
 )
 def test_a_model_that_does_not_fit_leaves_nothing_and_is_made_later(disk, seen):
@@ -142,8 +142,8 @@ def build_in_a_read_only_folder(folder):
 @pytest.mark.fault(
     "Disks",
     breaks="A model is to be made in a folder that is read-only.",
-    sees="`the folder can't be written; make it writable, or set COURSE_ARTIFACTS to a folder on "
-    "another disk`",
+    sees="`the folder can't be written; make it writable, or set COURSE_ARTIFACTS to a "
+    "folder on another disk`",
     kept="The folder.",
 )
 def test_a_model_in_a_read_only_folder_is_refused(disk, seen):
@@ -168,8 +168,8 @@ def replace_on_a_full_disk(folder):
 @needs_small_disk
 @pytest.mark.fault(
     "Disks",
-    breaks="The disk fills up while cleaned tables take the place of older ones; SQLite raises an "
-    "error of its own.",
+    breaks="The disk fills up while cleaned tables take the place of older ones; SQLite "
+    "raises an error of its own.",
     sees="`no space left; free some`",
     kept="The older tables, whole.",
 )
@@ -203,8 +203,8 @@ def test_a_file_over_a_quota_leaves_the_old_content(tmp_path, seen):
 @pytest.mark.fault(
     "Disks",
     breaks="COURSE_ARTIFACTS names a file, or a folder within one.",
-    sees="The path, and `no folder can be made here; set COURSE_ARTIFACTS to one that can be "
-    "written`.",
+    sees="The path, and `no folder can be made here; set COURSE_ARTIFACTS to one that can "
+    "be written`.",
     kept="The file.",
 )
 @pytest.mark.parametrize("below", ["", "models"])
@@ -252,8 +252,8 @@ def ingest_on_a_full_disk(folder):
 @pytest.mark.fault(
     "Disks",
     breaks="The disk fills up during an ingest into Milvus Lite.",
-    sees="`no space left during an ingest; free some`, and that a new run `goes on where it "
-    "stopped`.",
+    sees="`no space left during an ingest; free some`, and that a new run `goes on where "
+    "it stopped`.",
     kept="The batches before. With room, the next run adds the others: each row stands there once.",
 )
 def test_an_ingest_onto_a_full_disk_goes_on_with_room(disk, seen):
@@ -276,8 +276,8 @@ def open_in_a_read_only_folder(folder):
 @needs_small_disk
 @pytest.mark.fault(
     "Disks",
-    breaks="A database of Milvus Lite is opened in a read-only folder, which Lite itself takes for "
-    "another notebook's lock.",
+    breaks="A database of Milvus Lite is opened in a read-only folder, which Lite itself "
+    "takes for another notebook's lock.",
     sees="`the folder can't be written; make it writable`",
     kept="The folder. Nobody shuts down notebooks in vain.",
 )
@@ -305,8 +305,8 @@ def train_on_a_full_disk(folder, model_folder):
     "Disks",
     breaks="The disk fills up while a training writes a checkpoint.",
     sees="`no space left; free some, or set COURSE_ARTIFACTS to a folder on another disk`",
-    kept="The checkpoints before. With room, resume=True leads to the same losses as a training "
-    "that never broke.",
+    kept="The checkpoints before. With room, resume=True leads to the same losses as a "
+    "training that never broke.",
 )
 def test_a_checkpoint_that_does_not_fit_costs_no_more_than_its_steps(
     disk, tmp_path, tiny_lm, letters, seen

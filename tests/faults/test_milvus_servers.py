@@ -30,8 +30,8 @@ class OldServer(milvus_pb2_grpc.MilvusServiceServicer):
 @pytest.mark.fault(
     "Milvus",
     breaks="The server is older than the calls that an ingest makes.",
-    sees="`is version v2.1.4, and an ingest needs 2.3 or newer`, and two ways on: `start a newer "
-    "one, or give a path that ends in .db`.",
+    sees="`is version v2.1.4, and an ingest needs 2.3 or newer`, and two ways on: `start a "
+    "newer one, or give a path that ends in .db`.",
     kept="The server's data: nothing is asked of it but its version.",
 )
 def test_a_server_of_an_old_version_is_named(seen):
@@ -86,12 +86,12 @@ class Wire:
 @pytest.mark.slow
 @pytest.mark.fault(
     "Milvus",
-    breaks="The server stops answering in the midst of an ingest; its library would wait without "
-    "an end.",
-    sees="`the Milvus server gave no answer within` so many seconds `during an ingest; look at its "
-    "load and its log`, and that a new run `goes on where it stopped`.",
-    kept="What was stored. When the server answers again, the next run stores the rest, and each "
-    "row stands there once.",
+    breaks="The server stops answering in the midst of an ingest; its library would wait "
+    "without an end.",
+    sees="`the Milvus server gave no answer within` so many seconds `during an ingest; "
+    "look at its load and its log`, and that a new run `goes on where it stopped`.",
+    kept="What was stored. When the server answers again, the next run stores the rest, "
+    "and each row stands there once.",
 )
 def test_a_server_that_gives_no_answer_is_given_up(milvus_uri, monkeypatch, seen):
     monkeypatch.setattr(connection, "CALL_S", 2)
