@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # notebook_rules and the others are no package, nor are the modules that make the pages.
@@ -15,6 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs" / "workshop"))
 from course_utils import noise
 
 noise.hide_known()
+
+# The same examples in each run, so that a build fails for a change and not by chance.
+hypothesis.settings.register_profile("course", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("course")
 
 
 @pytest.fixture

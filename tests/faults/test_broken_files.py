@@ -114,14 +114,17 @@ def test_a_wrong_encoding_is_located_and_other_readings_are_shown(
 
 @pytest.mark.fault(
     "Broken files",
-    breaks="A CSV file was saved as UTF-16, as Excel's Unicode text is.",
-    sees='`it looks like UTF-16, so pass encoding="utf-16"`',
+    breaks="A CSV file was saved as UTF-16, as Excel's Unicode text is, with its mark or without.",
+    sees="`it looks like UTF-16`, and the `encoding=` to pass.",
     kept="The file, and its rows with that encoding.",
 )
-def test_utf_16_is_recognised(write, seen):
-    path = write("a.csv", "id,n\n1,2\n".encode("utf-16"))
-    seen(refused(read_csv, path))
-    assert read_csv(path, encoding="utf-16").values.tolist() == [["1", "2"]]
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_recognised(write, encoding, seen):
+    path = write("a.csv", "id,n\n1,2\n".encode(encoding))
+    message = refused(read_csv, path)
+    seen(message)
+    assert f'so pass encoding="{encoding}"' in message
+    assert read_csv(path, encoding=encoding).values.tolist() == [["1", "2"]]
 
 
 @pytest.mark.fault(

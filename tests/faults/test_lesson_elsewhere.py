@@ -19,8 +19,8 @@ def executed(tmp_path_factory):
 
 @pytest.mark.fault(
     "Folders and names",
-    breaks="A lesson's notebook is copied out of the course, into a folder with blanks, Chinese "
-    "and an emoji in its name, and opened there.",
+    breaks="A lesson's notebook is copied out of the course, into a folder with blanks, "
+    "Chinese and an emoji in its name, and opened there.",
     sees="The lesson, with the course's data; each of its checks passes.",
     kept="The artifacts are where COURSE_ARTIFACTS says, in a folder with such a name too.",
 )
