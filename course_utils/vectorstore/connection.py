@@ -32,8 +32,8 @@ def connect(uri: str | Path) -> MilvusClient:
     Args:
         uri: A path that ends in `.db` for Milvus Lite, or a server's `http://host:port`.
 
-    Each call on the client ends after CALL_S seconds without an answer; the library itself would
-    wait for as long as the server lives.
+    Each call to a server ends after CALL_S seconds without an answer; the library itself would
+    wait for as long as the connection lives.
 
     Raises:
         ValueError: The URI is neither, or a file lies where the local database's folder belongs.
@@ -52,7 +52,7 @@ def connect(uri: str | Path) -> MilvusClient:
             )
         _check_folder(Path(uri))
     try:
-        client = MilvusClient(uri, grpc_options=_time_limit() | (NO_PINGS if local else {}))
+        client = MilvusClient(uri, grpc_options=NO_PINGS if local else _time_limit())
         # pymilvus hands out an earlier connection to the address without asking if it lives.
         server_version = client.get_server_version(timeout=ANSWER_S)
     except ConnectionConfigException as error:
