@@ -20,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel colab constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks orders solutions course site workshop wheels doctor format wheel colab constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -77,6 +77,11 @@ notebooks: setup
 solutions: setup  ## the lessons with each exercise solved into build/solutions/, and run them
 	@echo "==> notebooks with their solutions, each check held to pass"
 	@$(RUN) tests/run_notebooks.py --solutions
+
+# Apart from make test: it takes three times as long, and 2 GB of disk while it runs.
+orders: setup  ## each lesson alone, all in reverse order, each twice in one kernel
+	@echo "==> notebooks in other orders, each from an empty folder of artifacts"
+	@$(RUN) tests/run_notebooks.py --alone --reverse --twice
 
 # One execution serves both: neither command runs a lesson that nothing has changed for.
 course: $(SITE) $(EXECUTED)  ## run every lesson and make a reader of them in build/course/
@@ -144,6 +149,7 @@ data: setup  ## write the seeded files, their checksums and the pages of docs/ a
 	@$(RUN) tests/write_checksums.py
 	@$(RUN) docs/make_data_page.py
 	@$(RUN) docs/make_then_and_now.py
+	@$(RUN) docs/make_faults_page.py
 
 clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
 	rm -rf build .pytest_cache .ruff_cache

@@ -8,8 +8,9 @@ from course_utils import runtime
 
 def rows(name: str) -> list[dict[str, Any]]:
     """Return all rows of a file in `data/`, such as `intents.jsonl`."""
-    lines = (runtime.data_dir() / name).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    # Not splitlines: it also breaks a line at characters that may stand in a text.
+    with (runtime.data_dir() / name).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def split_rows(name: str, split: str) -> list[dict[str, Any]]:

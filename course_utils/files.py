@@ -4,13 +4,68 @@ All functions build beside the target and rename at the end: on one file system 
 is atomic, so a reader sees the old state or the new one and never a half.
 """
 
+import errno
+import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+# safetensors, SQLite and Milvus Lite pass a full disk on as an error of their own.
+SAY_NO_SPACE = ("No space left on device", "disk is full", "File too large")
+# JSON lets them stand in a text, and `str.splitlines` ends a line there.
+UNICODE_LINE_BREAKS = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
+
+
+@contextmanager
+def explain_disk(path: Path) -> Iterator[None]:
+    """Turn the errors of a disk that is full or read-only into an `OSError` with the remedy.
+
+    Args:
+        path: What is being written.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in NO_SPACE or any(words in str(error) for words in SAY_NO_SPACE):
+            said, number = "no space left; free some", number or errno.ENOSPC
+        elif number in NOT_WRITABLE and str(error.filename).startswith(str(path.parent)):
+            said = "the folder can't be written; make it writable"
+        else:
+            raise
+        remedy = f"{said}, or set COURSE_ARTIFACTS to a folder on another disk"
+        raise OSError(number, remedy, str(path)) from error
+
+
+def write_json_lines(path: Path, rows: Iterable[Any]) -> None:
+    """Replace the content of `path` with one JSON value a line (UTF-8), or leave it as it was.
+
+    Raises:
+        ValueError: A row can't be written as JSON that comes back the same; the message names it.
+    """
+    lines = [_json_line(row, f"{path}, row {number}") for number, row in enumerate(rows)]
+    write_text(path, "".join(lines))
+
+
+def _json_line(row: Any, where: str) -> str:
+    try:
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False)
+        line.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{where}: {line[error.start]!r} is half of a character, which no file in UTF-8 can "
+            "hold; read the source again with its right encoding, or drop the character"
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: no JSON ({error}); use None for a missing value") from error
+    return line.translate(UNICODE_LINE_BREAKS) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -19,15 +74,20 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the content of `path`, or leave it as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the content of `path`, or leave it as it was.
+
+    Raises:
+        OSError: The disk is full or read-only; the message has the remedy.
+    """
     part = _part_of(path)
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with explain_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def build_folder_once(
@@ -45,6 +105,7 @@ def build_folder_once(
 
     Raises:
         TimeoutError: Another process still builds after `wait_s`.
+        OSError: The disk is full or read-only; the message has the remedy.
     """
     if target.is_dir():
         return target
@@ -67,6 +128,7 @@ def replace_folder(target: Path, build: Callable[[Path], None], *, wait_s: float
 
     Raises:
         TimeoutError: Another process still builds after `wait_s`.
+        OSError: The disk is full or read-only; the message has the remedy.
     """
     with _only_builder(target, wait_s):
         previous = target.with_name(f".{target.name}.previous")
@@ -84,10 +146,11 @@ def replace_folder(target: Path, build: Callable[[Path], None], *, wait_s: float
 @contextmanager
 def _only_builder(target: Path, wait_s: float) -> Iterator[None]:
     """Hold the target's lock, and remove what a killed build left."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=wait_s)
     try:
-        lock.acquire()
+        with explain_disk(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except Timeout:
         raise TimeoutError(
             f"another process has been building {target} for over {wait_s:.0f} s; wait for it, "
@@ -104,12 +167,13 @@ def _only_builder(target: Path, wait_s: float) -> Iterator[None]:
 def _build_part(target: Path, build: Callable[[Path], None]) -> Path:
     """Return a new folder beside the target, filled by `build`, or leave none."""
     part = _part_of(target)
-    part.mkdir()
-    try:
-        build(part)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+    with explain_disk(target):
+        part.mkdir()
+        try:
+            build(part)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
     return part
 
 

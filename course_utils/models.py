@@ -9,13 +9,15 @@ Weights load from safetensors only, and no code that comes with a model is ever 
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
 from bitsandbytes.nn import Linear8bitLt
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
@@ -104,19 +106,21 @@ def load_causal_lm(
 
     Raises:
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
-        ValueError: `quantization` contradicts itself, or quantizes nothing.
+        ValueError: `quantization` contradicts itself, or quantizes nothing; or the weights on
+            disk are cut short.
     """
     if quantization is not None:
         _check_quantization(quantization, quantization.to_diff_dict())
     source = find_causal_lm(name)
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModelForCausalLM.from_pretrained(
-        source,
-        dtype=dtype or runtime.dtype(),
-        device_map=device or runtime.device(),
-        quantization_config=quantization,
-        use_safetensors=True,
-    )
+    with _broken_folder(source):
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype or runtime.dtype(),
+            device_map=device or runtime.device(),
+            quantization_config=quantization,
+            use_safetensors=True,
+        )
     return model.eval(), tokenizer
 
 
@@ -157,13 +161,14 @@ def load_embedder(name: str | None = None, *, device: str | None = None) -> Sent
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
     """
     source = find_embedder(name)
-    return SentenceTransformer(
-        source,
-        device=device or runtime.device(),
-        # A model from disk would otherwise ask the hub, when it is saved, whose child it is.
-        local_files_only=Path(source).is_dir(),
-        model_kwargs={"use_safetensors": True},
-    )
+    with _broken_folder(source):
+        return SentenceTransformer(
+            source,
+            device=device or runtime.device(),
+            # A model from disk would otherwise ask the hub, when it is saved, whose child it is.
+            local_files_only=Path(source).is_dir(),
+            model_kwargs={"use_safetensors": True},
+        )
 
 
 def memory_report(model: torch.nn.Module) -> pd.DataFrame:
@@ -203,6 +208,22 @@ def memory_report(model: torch.nn.Module) -> pd.DataFrame:
     report = report.astype("int64")
     report["all"] = report["trainable"] + report["frozen"]
     return report.rename_axis("dtype")
+
+
+@contextmanager
+def _broken_folder(source: str) -> Iterator[None]:
+    """Say of a model whose weights are cut short, as a full disk or a copy leaves them, what to do.
+
+    Raises:
+        ValueError: The weights can't be read.
+    """
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(
+            f"the weights in {source} can't be read ({error}); delete that folder: what the course "
+            "made, it makes again, and the hub's are downloaded again"
+        ) from error
 
 
 def _check_quantization(config: BitsAndBytesConfig, given: Iterable[str]) -> None:

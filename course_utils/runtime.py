@@ -54,7 +54,15 @@ def artifacts_dir() -> Path:
     """
     chosen = os.environ.get("COURSE_ARTIFACTS")
     path = Path(chosen).expanduser() if chosen else (project_dir() or Path.cwd()) / "artifacts"
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: no folder can be made here; set COURSE_ARTIFACTS to one that can "
+            "be written",
+            error.filename,
+        ) from error
     return path
 
 

@@ -1,9 +1,11 @@
 """Fixtures: a folder of artifacts for each test, a tiny model, the real ones once."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # notebook_rules and the others are no package, nor are the modules that make the pages.
@@ -15,6 +17,10 @@ from course_utils import noise
 
 noise.hide_known()
 
+# The same examples in each run, so that a build fails for a change and not by chance.
+hypothesis.settings.register_profile("course", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("course")
+
 
 @pytest.fixture
 def artifacts(tmp_path, monkeypatch):
@@ -22,6 +28,59 @@ def artifacts(tmp_path, monkeypatch):
     folder = tmp_path / "artifacts"
     monkeypatch.setenv("COURSE_ARTIFACTS", str(folder))
     return folder
+
+
+@pytest.fixture
+def seen(request):
+    """Return a check that a text holds the words that the test's mark `fault` quotes in `sees`.
+
+    So the page docs/faults.md can't quote an error that nobody gets. Words between backquotes
+    count; the test has to call the check, once for each thing that the user is shown.
+    """
+    mark = request.node.get_closest_marker("fault")
+    quoted = re.findall(r"`([^`]+)`", mark.kwargs["sees"])
+    calls = []
+
+    def check(shown):
+        calls.append(shown)
+        missing = [words for words in quoted if words not in str(shown)]
+        assert not missing, f"the page quotes {missing}, and the user sees: {shown}"
+
+    yield check
+    assert quoted
+    assert calls, "the test looked at nothing that the user sees"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file in a folder of its own, from text or bytes."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_workbook(tmp_path):
+    """Return a function that writes a workbook of the rows of each sheet."""
+
+    def write_workbook(sheets):
+        from openpyxl import Workbook
+
+        book = Workbook()
+        book.remove(book.active)
+        for name, rows in sheets.items():
+            sheet = book.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+        path = tmp_path / "book.xlsx"
+        book.save(path)
+        return path
+
+    return write_workbook
 
 
 @pytest.fixture

@@ -3,15 +3,20 @@
     python tests/run_notebooks.py             all lessons
     python tests/run_notebooks.py 00 07       these
     python tests/run_notebooks.py --solutions each exercise solved, under COURSE_STRICT=1
+    python tests/run_notebooks.py --alone     each from nothing that another lesson made
+    python tests/run_notebooks.py --reverse   the last lesson first, from nothing at the start
+    python tests/run_notebooks.py --twice     each twice in one kernel: Run All, and again
 
 nbmake runs a copy under `build/executed/`, so the lessons in `notebooks/` stay stripped, and
 `summary.json` beside the copies says what each took. The course's pages are made of both. A
 lesson fails if a cell raises, if anything in it tries to leave the machine, or if a cell
 writes to stderr more than progress bars. With its solutions in place, it also fails if an
-exercise's check doesn't pass.
+exercise's check doesn't pass. The other orders leave `artifacts/` alone: each has an empty folder
+of its own under `build/executed/`, which is removed at the end.
 """
 
 import argparse
+import copy as copying
 import os
 import shutil
 import subprocess
@@ -20,19 +25,44 @@ import time
 from pathlib import Path
 
 import execution_summary
+import nbformat
 import notebook_rules
 import write_solutions
 
 EXECUTED = notebook_rules.ROOT / "build" / "executed"
 TIMEOUT_S = 900
+ORDERS = {
+    "alone": "each from an empty folder of artifacts",
+    "reverse": "the last lesson first, from an empty folder of artifacts",
+    "twice": "each twice in one kernel, from an empty folder of artifacts",
+}
 
 
-def run(path: Path, *, into: Path = EXECUTED, strict: bool = False) -> list[str]:
-    """Execute a copy of one lesson in the folder `into`; return its problems."""
+def run(
+    path: Path,
+    *,
+    into: Path = EXECUTED,
+    strict: bool = False,
+    artifacts: Path | None = None,
+    twice: bool = False,
+) -> list[str]:
+    """Execute a copy of one lesson; return its problems.
+
+    Args:
+        path: The lesson.
+        into: The folder of the executed copy, in which its kernel runs too.
+        strict: Whether an exercise that isn't passed counts as a problem.
+        artifacts: Where it makes and looks for artifacts; by default where the course does.
+        twice: Whether all cells run a second time in the same kernel.
+    """
     into.mkdir(parents=True, exist_ok=True)
     copy = into / path.name
     shutil.copy(path, copy)
+    if twice:
+        double(copy)
     environment = {**os.environ, "COURSE_STRICT": "1" if strict else "0"}
+    if artifacts is not None:
+        environment["COURSE_ARTIFACTS"] = str(artifacts)
     offline = notebook_rules.ROOT / "tests" / "offline.py"
     options = ["--nbmake", f"--nbmake-timeout={TIMEOUT_S}", "--overwrite", "-q"]
     nbmake = [sys.executable, "-m", "pytest", *options, str(copy)]
@@ -51,11 +81,38 @@ def run(path: Path, *, into: Path = EXECUTED, strict: bool = False) -> list[str]
     return problems
 
 
+def double(path: Path) -> None:
+    """Write a notebook's cells a second time below themselves."""
+    notebook = notebook_rules.read(path)
+    again = copying.deepcopy(notebook.cells)
+    for cell in again:
+        cell.id = f"{cell.id}-again"[-64:]  # the most that the format allows
+    notebook.cells += again
+    nbformat.write(notebook, path)
+
+
+def run_in_order(lessons: list[Path], order: str) -> list[str]:
+    """Run lessons alone, in reverse or twice, apart from `artifacts/`; return their problems."""
+    into = EXECUTED / order
+    shutil.rmtree(into, ignore_errors=True)
+    problems = []
+    for path in reversed(lessons) if order == "reverse" else lessons:
+        if order != "reverse":
+            shutil.rmtree(into / "artifacts", ignore_errors=True)
+        problems += run(path, into=into, artifacts=into / "artifacts", twice=order == "twice")
+    shutil.rmtree(into / "artifacts", ignore_errors=True)
+    return problems
+
+
 def main(arguments: list[str]) -> int:
     """Execute the lessons whose names start with a prefix, or all; return the exit status."""
     parser = argparse.ArgumentParser(description="Execute lessons with the network blocked.")
     parser.add_argument("prefixes", nargs="*", help="such as 00 07; none: all lessons")
     parser.add_argument("--solutions", action="store_true", help="with each exercise solved")
+    for order, what in ORDERS.items():
+        parser.add_argument(
+            f"--{order}", dest="orders", action="append_const", const=order, help=what
+        )
     options = parser.parse_args(arguments)
     lessons = [
         path
@@ -69,6 +126,8 @@ def main(arguments: list[str]) -> int:
         solved = [write_solutions.write(path) for path in lessons]
         into = EXECUTED / "solutions"
         problems = [problem for path in solved for problem in run(path, into=into, strict=True)]
+    elif options.orders:
+        problems = [each for order in options.orders for each in run_in_order(lessons, order)]
     else:
         problems = [problem for path in lessons for problem in run(path)]
     print("\n".join(problems) or f"{len(lessons)} lessons ran clean", flush=True)

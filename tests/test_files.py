@@ -23,6 +23,12 @@ def test_a_written_file_has_the_mode_that_open_gives(tmp_path):
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.fault(
+    "Half-written files",
+    breaks="A text can't be written, because half a character stands in it.",
+    sees="Python's own error.",
+    kept="The old content, and no file beside it.",
+)
 def test_write_text_leaves_the_old_content_when_the_new_one_fails(tmp_path):
     path = tmp_path / "note.txt"
     files.write_text(path, "old")
@@ -78,6 +84,12 @@ def _wait_for(condition, *, seconds=30):
         time.sleep(0.02)
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="The process that builds a model's folder is killed.",
+    sees="On the next run, the folder built from the start.",
+    kept="Nothing of the half: the folder is whole or not there.",
+)
 def test_a_killed_build_leaves_nothing_that_the_next_one_trips_over(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     target = tmp_path / "tiny"
@@ -93,6 +105,12 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_trips_over(tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.fault(
+    "Two notebooks at once",
+    breaks="Two notebooks ask for a model that has yet to be converted, at the same moment.",
+    sees="In both, the model: one builds and the other waits.",
+    kept="The folder, built once.",
+)
 def test_two_processes_at_once_build_once(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     target = tmp_path / "tiny"
@@ -109,14 +127,22 @@ def test_two_processes_at_once_build_once(tmp_path):
     assert (target / "whole").read_text() == "all of it"
 
 
-def test_waiting_for_another_build_ends_with_advice(tmp_path):
+@pytest.mark.fault(
+    "Two notebooks at once",
+    breaks="The other notebook doesn't end its building, and holds the lock.",
+    sees="`another process has been building` the folder for so long: wait, or `shut down "
+    "the notebook that builds it`.",
+    kept="What the other builds.",
+)
+def test_waiting_for_another_build_ends_with_advice(tmp_path, seen):
     from filelock import FileLock
 
     with (
         FileLock(tmp_path / ".tiny.lock"),
-        pytest.raises(TimeoutError, match="shut down the notebook that builds it"),
+        pytest.raises(TimeoutError, match="shut down the notebook that builds it") as caught,
     ):
         files.build_folder_once(tmp_path / "tiny", _build_and_count, wait_s=0.1)
+    seen(caught.value)
 
 
 def _fill(text):
@@ -145,6 +171,13 @@ def test_replace_folder_leaves_the_old_one_when_the_build_raises(tmp_path):
     assert not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="The kill falls between the two renames, when the old folder has another name, "
+    "and the next try fails as well.",
+    sees="The second failure.",
+    kept="The old folder, under its own name again.",
+)
 def test_replace_folder_brings_back_what_a_kill_left_aside(tmp_path):
     def build(folder):
         raise RuntimeError("disk full")
@@ -157,6 +190,12 @@ def test_replace_folder_brings_back_what_a_kill_left_aside(tmp_path):
     assert (target / "content").read_text() == "old"
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="The process that replaces a folder by a newer one is killed.",
+    sees="On the next run, the newer folder.",
+    kept="The old folder, whole, until the new one is.",
+)
 def test_a_killed_replacement_leaves_the_old_folder_whole(tmp_path):
     spawn = multiprocessing.get_context("spawn")
     target = tmp_path / "tables"

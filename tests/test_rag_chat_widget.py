@@ -65,6 +65,12 @@ def test_the_conversation_grows_and_the_text_box_is_emptied():
 EVIL = "<script>alert('x')</script><img src=x onerror=\"steal()\">"
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="A question, an answer or a source holds HTML, such as a script.",
+    sees="The characters of the markup, as text.",
+    kept="The page: nothing of it runs.",
+)
 @pytest.mark.parametrize(
     "answer",
     [

@@ -28,6 +28,13 @@ def test_the_texts_have_their_fields_and_are_different():
     assert counts == [12] * 4
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="A text that the model will read speaks to the model: ignore your instructions, "
+    "answer so.",
+    sees="The paragraph set aside, to look at.",
+    kept="The other paragraphs, also those that tell people what to do.",
+)
 @pytest.mark.parametrize("row", of("train", True), ids=lambda row: row["id"])
 def test_the_known_attacks_are_found(row):
     assert addresses_model(row["text"])
@@ -43,6 +50,12 @@ def test_the_pattern_finds_no_new_attacks_to_speak_of():
     assert found <= 3  # it is a list of known attacks, and says so; lesson 08 shows the figure
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="One article of the handbook has such a paragraph planted in it.",
+    sees="That paragraph, set aside with its article's name.",
+    kept="The rest of the article, and all others, letter by letter.",
+)
 def test_of_the_handbook_the_planted_paragraph_alone_is_set_aside():
     articles = rag.read_handbook(runtime.data_dir() / "handbook")
     kept, aside = set_aside_instructions(articles)
@@ -64,6 +77,12 @@ def test_each_paragraph_is_judged_and_the_rest_stays_as_it_was():
     assert aside == [SetAside("a", "Bad one.")]
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="An answer has a figure or a code that stands in none of the texts it was made from.",
+    sees="Which figure it is.",
+    kept="The answer, for a person to judge.",
+)
 @pytest.mark.parametrize(
     ("answer", "invented"),
     [

@@ -65,11 +65,18 @@ def test_a_wrong_course_tier_says_so(no_gpu, monkeypatch, value, message):
         runtime.tier()
 
 
+@pytest.mark.fault(
+    "Folders and names",
+    breaks="A script or a notebook of one's own runs in another folder than the course's.",
+    sees="The course's data, by the same calls.",
+    kept="The other folder: nothing is made in it.",
+)
 def test_the_checkout_is_found_whatever_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert (runtime.project_dir() / "course_utils" / "runtime.py").is_file()
     assert (runtime.data_dir() / "handbook").is_dir()
     assert runtime.constraints_path().is_file()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_checkout_data_comes_from_the_package(tmp_path, monkeypatch):
@@ -142,10 +149,19 @@ def test_preflight_makes_up_no_minutes(no_gpu):
     assert runtime.preflight(memory_gb=0.001, minutes={}).endswith("| time not measured here")
 
 
-def test_preflight_refuses_with_a_remedy_when_memory_is_short(monkeypatch):
+@pytest.mark.fault(
+    "Disks",
+    breaks="A lesson starts with less memory free than it needs at its peak.",
+    sees="What it `needs`, what is `free`, and `shut down other notebooks`.",
+    kept="The machine: it is refused before anything large is loaded.",
+)
+def test_preflight_refuses_with_a_remedy_when_memory_is_short(monkeypatch, seen):
     monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 1_500_000_000)
-    with pytest.raises(MemoryError, match=r"needs 4 GB of memory and 1\.5 GB are free; shut down"):
+    with pytest.raises(
+        MemoryError, match=r"needs 4 GB of memory and 1\.5 GB are free; shut down"
+    ) as caught:
         runtime.preflight(memory_gb=4, minutes={})
+    seen(caught.value)
 
 
 def test_show_source_shows_the_function_as_it_is_written():

@@ -107,6 +107,12 @@ def test_a_changed_field_alone_replaces_its_row(client):
     assert stored(client) == [("1", "red", "top")]
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="An ingest is interrupted by hand between two batches.",
+    sees="The interrupt.",
+    kept="The stored batch; the next run adds the rest alone.",
+)
 def test_an_ingest_that_broke_off_goes_on_where_it_stopped(client):
     rows = [row("1", "red"), row("2", "crimson"), row("3", "blue"), row("4", "red")]
     embedded = []
@@ -143,6 +149,12 @@ def test_search_agrees_with_a_plain_matrix_product(client):
     assert [[int(hit.id) for hit in found] for found in hits] == expected.tolist()
 
 
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="A row lacks a field, has one too many, or has the id of another.",
+    sees="The row by its place, `rows[`, and what is wrong with it.",
+    kept="The collection: rows before it aren't stored either.",
+)
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -151,25 +163,47 @@ def test_search_agrees_with_a_plain_matrix_product(client):
         ([row("1", "red"), row("1", "blue")], r"rows\[1\] repeats the id '1' of rows\[0\]"),
     ],
 )
-def test_a_bad_row_is_named_before_anything_is_stored(client, rows, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_bad_row_is_named_before_anything_is_stored(client, rows, message, seen):
+    with pytest.raises(ValueError, match=message) as caught:
         ingest(client, rows)
+    seen(caught.value)
     assert stored(client) == []
 
 
-def test_vectors_of_another_size_are_refused(client):
-    with pytest.raises(ValueError, match=r"shape \(1, 3\), the collection takes \(1, 4\)"):
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="The vectors come from another embedding model, of another dimension.",
+    sees="Both shapes, `the collection takes (1, 4)`, and `use the embedding model that "
+    "the collection was made with`.",
+    kept="The collection: nothing is stored.",
+)
+def test_vectors_of_another_size_are_refused(client, seen):
+    with pytest.raises(
+        ValueError, match=r"shape \(1, 3\), the collection takes \(1, 4\)"
+    ) as caught:
         ingest(client, [row("1", "red")], embed=lambda texts: np.ones((1, 3)))
-    with pytest.raises(ValueError, match="use the embedding model"):
+    seen(caught.value)
+    assert stored(client) == []
+    with pytest.raises(ValueError, match="use the embedding model") as caught:
         vectorstore.search(client, "colours", np.ones((1, 3)))
+    seen(caught.value)
 
 
-def test_a_vector_that_is_no_number_is_refused(client):
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="A model returns NaN for one text; Milvus Lite would store it, and no search "
+    "would find it.",
+    sees="The row, which `has a vector with a value that isn't a finite number`, and `pass "
+    "set_aside=PATH to store the rest`.",
+    kept="The collection: nothing is stored.",
+)
+def test_a_vector_that_is_no_number_is_refused(client, seen):
     broken = np.array([[1, 0, 0, 0], [np.nan, 0, 0, 0]])
     with pytest.raises(
         ValueError, match=r"rows\[1\] has a vector with a value that isn't a finite"
-    ):
+    ) as caught:
         ingest(client, [row("1", "red"), row("2", "blue")], embed=lambda texts: broken)
+    seen(caught.value)
     assert stored(client) == []
 
 
@@ -180,9 +214,17 @@ def test_a_batch_of_no_rows_is_refused(client, batch_size):
         ingest(client, [row("1", "red")], batch_size=batch_size)
 
 
-def test_an_absent_collection_is_named_with_those_that_are_there(client):
-    with pytest.raises(ValueError, match=r"no collection 'colors' \(there: colours\)"):
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="The name of a collection is misspelt.",
+    sees="`no collection 'colors'`, and those that are `there`.",
+    kept="The database: no collection is made.",
+)
+def test_an_absent_collection_is_named_with_those_that_are_there(client, seen):
+    with pytest.raises(ValueError, match=r"no collection 'colors' \(there: colours\)") as caught:
         vectorstore.search(client, "colors", np.ones((1, DIM)))
+    seen(caught.value)
+    assert not client.has_collection("colors")
 
 
 def test_a_collection_without_the_needed_fields_is_refused(client):
@@ -197,7 +239,15 @@ def set_aside_lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client, tmp_path):
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="Among good rows are a text too long in bytes though not in characters, an empty "
+    "one, a number, an id twice, a missing field.",
+    sees="Each such row in a file, with its place and the reason, such as `takes 66 bytes, "
+    "over the field's max_length of 64`.",
+    kept="The good rows are stored, and the values of the others stand in the file.",
+)
+def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client, tmp_path, seen):
     rows = [
         row("1", "red"),
         row("2", "蓝" * 22),  # 22 characters, 66 bytes, and the field takes 64
@@ -223,10 +273,18 @@ def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client,
         (6, "lacks shelf"),
         (7, "has a 'shelf' that is float (nan), not text"),
     ]
+    seen(lines[0]["reason"])
     assert lines[0]["values"] == row("2", "蓝" * 22)
     assert lines[5]["values"]["shelf"] == "nan"
 
 
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="With a file for them, a vector is NaN and another is all zeros, which has no "
+    "direction.",
+    sees="Both rows in the file, with the reason.",
+    kept="The rows with good vectors are stored.",
+)
 def test_a_row_whose_vector_is_unfit_is_set_aside(client, tmp_path):
     vectors = np.array([[1, 0, 0, 0], [np.nan, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]])
     rows = [row(str(number), "red") for number in range(4)]
@@ -306,6 +364,12 @@ def test_a_number_of_32_bits_counts_as_unchanged(client):
     assert vectorstore.count(client, "other", where=[("price", "==", 0.1)]) == 1
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="An id that is to be deleted holds quotes, or a filter that all rows meet.",
+    sees="How many rows were deleted: the one with that id.",
+    kept="All other rows.",
+)
 def test_ids_with_quotes_are_stored_found_and_deleted(client):
     odd = ["x'] or id not in ['", 'a"b', "back\\slash", "单 号"]
     rows = [row(identifier, "red") for identifier in odd]
@@ -318,6 +382,13 @@ def test_ids_with_quotes_are_stored_found_and_deleted(client):
 HOSTILE = ["plain", 'x" or shelf != "', "x' or '", "\\", 'a\\"', "new\nline", "架子", "{x}"]
 
 
+@pytest.mark.fault(
+    "Injected text",
+    breaks="What somebody typed goes into a search as the value of a filter, and tries to "
+    'close the quotes: x" or shelf != "',
+    sees="The rows with exactly that value, which are those that were asked for.",
+    kept="The condition: no other row is found, counted or shown.",
+)
 def test_a_search_keeps_to_its_conditions_whatever_their_values_hold(client):
     ingest(client, [row(str(number), "red", shelf) for number, shelf in enumerate(HOSTILE)])
     for number, shelf in enumerate(HOSTILE):
@@ -344,14 +415,24 @@ def test_rows_that_a_source_no_longer_has_are_deleted(client):
         vectorstore.delete_stale(client, "colours", keep=[])
 
 
-def test_an_index_with_another_metric_is_refused(client):
+@pytest.mark.fault(
+    "Unfit rows and vectors",
+    breaks="A collection measures by another metric than the lesson's similarity; Milvus "
+    "Lite would search it in silence.",
+    sees="What it `measures`, and to `make the collection again with metric_type='COSINE'`.",
+    kept="The collection.",
+)
+def test_an_index_with_another_metric_is_refused(client, seen):
     make_collection(client, "other", metric="L2")
     for call in (
         lambda: ingest(client, [row("1", "red")], collection="other"),
         lambda: vectorstore.search(client, "other", embed(["red"])),
     ):
-        with pytest.raises(ValueError, match="measures L2, and a similarity needs COSINE"):
+        with pytest.raises(
+            ValueError, match="measures L2, and a similarity needs COSINE"
+        ) as caught:
             call()
+        seen(caught.value)
 
 
 def test_a_missing_index_is_named(client):
@@ -372,14 +453,31 @@ def test_a_search_without_queries_finds_nothing(client):
     assert vectorstore.search(client, "colours", np.empty((0, DIM))) == []
 
 
-def test_an_address_where_no_server_answers_says_so():
-    with pytest.raises(ConnectionError, match=r"no Milvus server answers at http://127\.0\.0\.1:1"):
+@pytest.mark.fault(
+    "Milvus",
+    breaks="No Milvus server runs at the address.",
+    sees="`no Milvus server answers at`, and three ways on: `start one "
+    "(vectorstore.server.start), correct the address, or give a path that ends in "
+    ".db`.",
+    kept="The session: the call ends after ten seconds at most.",
+)
+def test_an_address_where_no_server_answers_says_so(seen):
+    with pytest.raises(ConnectionError, match=r"at http://127\.0\.0\.1:1;") as caught:
         vectorstore.connect("http://127.0.0.1:1")
+    seen(caught.value)
 
 
-def test_a_uri_that_is_neither_path_nor_address_is_refused():
-    with pytest.raises(ValueError, match=r"'localhost:19530' is neither a path that ends in .db"):
+@pytest.mark.fault(
+    "Milvus",
+    breaks="The address lacks http://, so that it would be taken for a path.",
+    sees="`is neither a path that ends in .db (Milvus Lite) nor an address such as "
+    "http://localhost:19530`",
+    kept="The folder: nothing is made in it.",
+)
+def test_a_uri_that_is_neither_path_nor_address_is_refused(seen):
+    with pytest.raises(ValueError, match=r"'localhost:19530' is neither") as caught:
         vectorstore.connect("localhost:19530")
+    seen(caught.value)
 
 
 OPEN_AND_REPORT = """
@@ -398,13 +496,19 @@ def open_elsewhere(uri):
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def test_a_database_that_another_process_holds_says_which_and_what_to_do(tmp_path):
+@pytest.mark.fault(
+    "Two notebooks at once",
+    breaks="A second notebook opens a database of Milvus Lite that the first still has open.",
+    sees="The database that `can't be opened`: `Shut down the other notebook that uses it`.",
+    kept="The database, which opens as soon as the first lets go.",
+)
+def test_a_database_that_another_process_holds_says_which_and_what_to_do(tmp_path, seen):
     uri = tmp_path / "held.db"
     vectorstore.connect(uri)
     try:
         said = open_elsewhere(uri)
+        seen(said)
         assert "held.db can't be opened" in said
-        assert "Shut down the other notebook" in said
     finally:
         vectorstore.release(uri)
     assert open_elsewhere(uri) == "opened\n"

@@ -101,6 +101,12 @@ def kill_five_ingests_and_resume(uri):
     client.close()
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="An ingest into Milvus Lite is killed (kill -9) five times, each at a random moment.",
+    sees="The end of the process.",
+    kept="What was stored; the sixth run stores the rest, and each row stands there once.",
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_five_killed_ingests_into_milvus_lite_leave_every_row_once(tmp_path):
     uri = tmp_path / "tickets.db"
@@ -114,6 +120,12 @@ def test_five_killed_ingests_into_milvus_lite_leave_every_row_once(tmp_path):
         vectorstore.release(uri)
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="An ingest into a Milvus server is killed five times, each at a random moment.",
+    sees="The end of the process.",
+    kept="What was stored; the sixth run stores the rest, and each row stands there once.",
+)
 @pytest.mark.slow
 def test_five_killed_ingests_into_a_server_leave_every_row_once(milvus_uri):
     client = vectorstore.connect(milvus_uri)
@@ -121,7 +133,7 @@ def test_five_killed_ingests_into_a_server_leave_every_row_once(milvus_uri):
     kill_five_ingests_and_resume(milvus_uri)
 
 
-def ingest_while_the_server_is_killed(running, chance):
+def ingest_while_the_server_is_killed(running, chance, seen):
     batches = 0
     kill_at = chance.randint(1, BATCHES // KILLS)
 
@@ -134,12 +146,23 @@ def ingest_while_the_server_is_killed(running, chance):
         time.sleep(0.005)
         return embed(texts)
 
-    with pytest.raises(ConnectionError, match="went away during an ingest; what was stored is"):
+    with pytest.raises(
+        ConnectionError, match="went away during an ingest; what was stored is"
+    ) as caught:
         ingest(vectorstore.connect(running.uri), embed=embed_until_the_kill)
+    seen(caught.value)
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="The Milvus server itself is killed and started again, five times, each in the "
+    "midst of an ingest.",
+    sees="That the server `went away during an ingest`, and that a new run `goes on where "
+    "it stopped`.",
+    kept="What was stored; each row stands there once in the end.",
+)
 @pytest.mark.slow
-def test_five_kills_of_the_server_leave_every_row_once(tmp_path):
+def test_five_kills_of_the_server_leave_every_row_once(tmp_path, seen):
     if reason := server.missing():
         pytest.skip(f"no Milvus server: {reason}")
     chance = random.Random(2026)
@@ -148,7 +171,7 @@ def test_five_kills_of_the_server_leave_every_row_once(tmp_path):
     try:
         create(vectorstore.connect(running.uri))
         for _ in range(KILLS):
-            ingest_while_the_server_is_killed(running, chance)
+            ingest_while_the_server_is_killed(running, chance, seen)
             running = server.start(folder)
         client = vectorstore.connect(running.uri)
         report = ingest(client)

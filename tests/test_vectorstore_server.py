@@ -26,21 +26,38 @@ def stored_ids(client):
     return [row["id"] for row in rows]
 
 
-def test_without_the_wheel_the_message_says_what_to_install(tmp_path, monkeypatch):
+@pytest.mark.fault(
+    "Milvus",
+    breaks="A server is to be started, and its wheel isn't installed.",
+    sees="`no Milvus server can be started`, and the line that installs it: `pip install milvus`.",
+    kept="The folder: nothing is made in it.",
+)
+def test_without_the_wheel_the_message_says_what_to_install(tmp_path, monkeypatch, seen):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match="can be started: the wheel milvus isn't installed; pip"):
+    with pytest.raises(
+        RuntimeError, match="can be started: the wheel milvus isn't installed; pip"
+    ) as caught:
         server.start(tmp_path / "data")
+    seen(caught.value)
+    assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="A Milvus server is killed right after a row was written, before any flush.",
+    sees="For a client of it, `no Milvus server answers`.",
+    kept="The row: the next server on the folder has it.",
+)
 @needs_server
 @pytest.mark.slow
-def test_rows_outlive_a_kill_and_a_stop_without_a_flush(tmp_path):
+def test_rows_outlive_a_kill_and_a_stop_without_a_flush(tmp_path, seen):
     folder = tmp_path / "data"
     running = server.start(folder)
     store_one_row(vectorstore.connect(running.uri))
     running.kill()
-    with pytest.raises(ConnectionError, match="no Milvus server answers"):
+    with pytest.raises(ConnectionError, match="no Milvus server answers") as caught:
         vectorstore.connect(running.uri)
+    seen(caught.value)
     with server.start(folder) as running:
         assert stored_ids(vectorstore.connect(running.uri)) == [1]
     with server.start(folder) as running:
@@ -48,15 +65,22 @@ def test_rows_outlive_a_kill_and_a_stop_without_a_flush(tmp_path):
     shutil.rmtree(folder)
 
 
+@pytest.mark.fault(
+    "Two notebooks at once",
+    breaks="A second notebook starts a Milvus server on a folder that a first one serves.",
+    sees="The server `didn't start: another server has this folder`.",
+    kept="The first server and its data.",
+)
 @needs_server
 @pytest.mark.slow
-def test_a_folder_serves_one_server_and_a_second_says_so(tmp_path):
+def test_a_folder_serves_one_server_and_a_second_says_so(tmp_path, seen):
     folder = tmp_path / "data"
     with (
         server.start(folder),
-        pytest.raises(RuntimeError, match="didn't start: another server has this folder"),
+        pytest.raises(RuntimeError, match="didn't start: another server has this folder") as caught,
     ):
         server.start(folder)
+    seen(caught.value)
     shutil.rmtree(folder)
 
 
@@ -71,6 +95,12 @@ time.sleep(600)
 """
 
 
+@pytest.mark.fault(
+    "Killed in the midst",
+    breaks="The notebook that started a Milvus server is killed.",
+    sees="That its server is gone too: no process is left to hold the port or the folder.",
+    kept="What was written, in its folder.",
+)
 @needs_server
 @pytest.mark.slow
 def test_a_server_ends_with_the_process_that_started_it(tmp_path):

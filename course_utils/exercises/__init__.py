@@ -65,6 +65,8 @@ def check(exercise_id: str, answer: object) -> None:
     Raises:
         ExerciseFailedError: Only under COURSE_STRICT=1: failed or unattempted.
         KeyError: There is no such exercise.
+        ValueError: The answer passed, and the progress file is broken.
+        OSError: The answer passed, and that can't be noted; the message has the remedy.
     """
     exercise = _find(exercise_id)
     if answer is ...:
@@ -79,9 +81,10 @@ def check(exercise_id: str, answer: object) -> None:
     except Exception as error:  # whatever a check does to an answer of a type it doesn't foresee
         text = _unexpected(exercise, answer, error)
         return _not_passed(Note(f"{exercise_id}: not yet.", text, rendering.NOT_YET), error)
+    # Shown first: a pass that can't be noted, on a full disk, is a pass.
+    rendering.show(Note(f"{exercise_id}: passed.", exercise.on_pass, rendering.PASSED))
     if not runtime.strict():
         progress_file.note_passed(exercise_id)
-    rendering.show(Note(f"{exercise_id}: passed.", exercise.on_pass, rendering.PASSED))
     return None
 
 

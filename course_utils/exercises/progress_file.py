@@ -53,10 +53,11 @@ def note_passed(exercise_id: str) -> None:
     Raises:
         ValueError: The file isn't a progress file; it stays as it is.
         TimeoutError: Another process holds the lock.
+        OSError: The disk is full or read-only; the file stays as it is.
     """
     lock = path().with_name(".progress.json.lock")
     try:
-        with FileLock(lock, timeout=LOCK_WAIT_S):
+        with files.explain_disk(path()), FileLock(lock, timeout=LOCK_WAIT_S):
             passed = read()
             if exercise_id in passed:
                 return

@@ -29,13 +29,29 @@ def read(lesson: str) -> list[Question]:
 
     Raises:
         KeyError: There is no quiz for this lesson.
+        ValueError: The file isn't a quiz.
     """
     folder = runtime.data_dir() / "quizzes"
     path = folder / f"{lesson}.json"
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.json")))
         raise KeyError(f"there is no quiz for lesson {lesson!r}; there are {there}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        questions = json.loads(path.read_text(encoding="utf-8"))
+        good = all(
+            {"question", "type"} <= set(question)
+            and all({"answer", "correct", "feedback"} <= set(each) for each in question["answers"])
+            for question in questions
+        )
+        reason = "a question lacks question, type or answers, or an answer one of its fields"
+    except (ValueError, KeyError, TypeError) as error:
+        good, reason = False, f"{type(error).__name__}: {error}"
+    if not good:
+        raise ValueError(
+            f"{path} isn't a quiz ({reason}); bring the file back as the course has it, with "
+            f"git checkout -- {path.name} in its folder, or install the course again"
+        )
+    return questions
 
 
 def as_text(questions: list[Question]) -> str:

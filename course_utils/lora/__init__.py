@@ -8,12 +8,14 @@ on the model, saves it and merges it.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, PeftModel
 from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainingArguments
 
+from course_utils import files
 from course_utils.batching import IGNORE_INDEX
 from course_utils.lora.adapters import (
     attach,
@@ -125,6 +127,7 @@ def train(
             `eval_strategy` come one without the other, the adapter is given twice or not at
             all, or a checkpoint is of another training.
         FileExistsError: `output_dir` has checkpoints and `resume` is false.
+        OSError: A checkpoint can't be written. Earlier ones stay, to resume from.
     """
     data = _tokenized(tokenizer, rows, "rows")
     eval_data = None if eval_rows is None else _tokenized(tokenizer, eval_rows, "eval_rows")
@@ -148,7 +151,8 @@ def train(
         callbacks=list(callbacks),
     )
     started = time.perf_counter()
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with files.explain_disk(Path(training_args.output_dir)):
+        trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
     model.eval()
     state = trainer.state

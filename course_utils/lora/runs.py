@@ -6,12 +6,14 @@ rate it goes on without a word, and a finished run of an old recipe passes for t
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig
 from transformers import TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import get_last_checkpoint
 
 from course_utils import files
@@ -58,7 +60,7 @@ def check_run(
         ValueError: The checkpoints are of a training with other settings or rows.
     """
     folder = Path(training_args.output_dir)
-    checkpoint = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    checkpoint = _last_whole_checkpoint(folder)
     run = _describe(training_args, lora_config, rows)
     path = folder / RUN_FILE
     if checkpoint is None or not resume:
@@ -72,7 +74,13 @@ def check_run(
         files.write_text(path, json.dumps(run, indent=2) + "\n")
         return None
     if path.is_file():
-        earlier = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            earlier = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path}, which says of what training {checkpoint} is, can't be read ({error}); "
+                f"delete {folder}, or choose another output_dir"
+            ) from error
         changed = [
             f"{name} {earlier.get(name)!r}, now {run.get(name)!r}"
             for name in sorted(earlier.keys() | run)
@@ -84,6 +92,21 @@ def check_run(
                 "choose another output_dir, or go back to those settings"
             )
     return checkpoint
+
+
+def _last_whole_checkpoint(folder: Path) -> str | None:
+    """Return the newest checkpoint that was written to its end, and delete what was not.
+
+    The `Trainer` writes trainer_state.json last, straight into the folder, and resumes from the
+    highest number: a checkpoint that a kill cut short would fail each resumption.
+    """
+    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))):
+        try:
+            json.loads((Path(newest) / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+            return newest
+        except (FileNotFoundError, ValueError):
+            shutil.rmtree(newest)
+    return None
 
 
 def _describe(

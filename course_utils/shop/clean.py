@@ -32,8 +32,8 @@ def clean_tables(
     intents_path = intents_path or parts_dir / "intents.jsonl"
     parts = json.loads((parts_dir / "shop_parts.json").read_text(encoding="utf-8"))
     ticket_parts = json.loads((parts_dir / "ticket_parts.json").read_text(encoding="utf-8"))
-    lines = intents_path.read_text(encoding="utf-8").splitlines()
-    messages = [json.loads(line) for line in lines if line.strip()]
+    with intents_path.open(encoding="utf-8") as lines:
+        messages = [json.loads(line) for line in lines if line.strip()]
 
     customers = make_customers(parts["people"], random.Random(f"{seed} customers"))
     products = make_products(parts, random.Random(f"{seed} products"))

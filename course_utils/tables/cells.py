@@ -35,7 +35,11 @@ NUMBER_FORMATS: Mapping[str, re.Pattern[str]] = {
     "currency_text": re.compile(r"(€|EUR) ?-?\d+(\.\d+)?|-?\d+(\.\d+)? ?(€|EUR)"),
 }
 KILOGRAMS = re.compile(r"(\d+(\.\d+)?) ?kg")
-ZERO_WIDTH = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
+# The joiner and the non-joiner (200d, 200c) are part of a word in Persian and in the scripts of
+# India, and of emoji of several people. After a Latin letter, or at an end, they are strays.
+STRAY_JOINERS = re.compile("(?<![\u0300-\U0010ffff])[\u200c\u200d]+")
+ENDS = re.compile(r"^[\s\u200c\u200d]+|[\s\u200c\u200d]+$")
 TRUE_WORDS = frozenset({"yes", "y", "true", "1", "x"})
 FALSE_WORDS = frozenset({"no", "n", "false", "0"})
 MISSING_WORDS = frozenset({"na", "n/a", "-", "none"})
@@ -77,7 +81,11 @@ def unescape_html(cells: pd.Series) -> pd.Series:
 
 def strip_invisible(cells: pd.Series) -> pd.Series:
     """Take zero-width characters out, and blanks of all kinds off both ends."""
-    return _map_text(cells, lambda text: ZERO_WIDTH.sub("", text).strip())
+
+    def strip(text: str) -> str:
+        return ENDS.sub("", STRAY_JOINERS.sub("", INVISIBLE.sub("", text)))
+
+    return _map_text(cells, strip)
 
 
 def collapse_spaces(cells: pd.Series) -> pd.Series:
@@ -164,7 +172,7 @@ def parse_times(cells: pd.Series, formats: Sequence[str]) -> pd.Series:
     def parse(cell: Any) -> Any:
         times = (_read_time(cell, name) for name in formats)
         time = next((time for time in times if time is not None), None)
-        return cell if time is None else f"{time:%Y-%m-%d %H:%M}"
+        return cell if time is None else time.isoformat(sep=" ", timespec="minutes")
 
     return _map(cells, parse)
 

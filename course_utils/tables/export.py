@@ -1,6 +1,5 @@
 """The prepared folder: how clean tables are written as files, and read back."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from course_utils import files
 from course_utils.shop.tables import COLUMNS, KEYS
 from course_utils.tables import splitting
 
@@ -48,9 +48,7 @@ def write_folder(
         _write_csv(folder / "set_aside" / f"{table}.csv", rows.rename_axis("row").reset_index())
     _write_csv(folder / "set_aside" / "changed_cells.csv", findings)
     for split, rows in _training_rows(tables).items():
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        path = folder / "training" / f"{split}.jsonl"
-        path.write_text(lines, encoding="utf-8", newline="\n")
+        files.write_json_lines(folder / "training" / f"{split}.jsonl", rows)
 
 
 def read_back(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 BLOCK_BYTES = 1 << 20
+OLD_EXCEL = "an old Excel workbook (.xls), or one with a password"  # both begin alike
 
 
 class TableError(ValueError):
@@ -44,7 +45,7 @@ def kind_of(path: Path) -> str:
         return "an Excel workbook" if is_workbook else "a zip archive"
     for magic, kind in (
         (b"PAR1", "a Parquet file"),
-        (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+        (b"\xd0\xcf\x11\xe0", OLD_EXCEL),
         (b"\x1f\x8b", "a gzip archive"),
         (b"SQLite format 3\x00", "an SQLite database"),
     ):
@@ -67,10 +68,17 @@ def check_encoding(path: Path, *, encoding: str = "utf-8", errors: str = "strict
             and the bytes, and shows what other encodings would read there.
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors)
+    # UTF-16 without its mark is valid UTF-8, with a null character beside each letter.
+    decodes_any_null = codecs.lookup(encoding).name == "utf-8" and errors == "strict"
     lines, read, block, last = 1, 0, b"", ""
     with path.open("rb") as file:
         try:
             while block := file.read(BLOCK_BYTES):
+                if b"\x00" in block and decodes_any_null:
+                    place = read + block.index(b"\x00")
+                    raise TableError(
+                        f"{path}: byte {place} is a null character; {_other_encodings(block, 0)}"
+                    )
                 read += len(block)
                 text = decoder.decode(block)
                 lines += text.count("\n")
@@ -125,8 +133,11 @@ def _files_beside(path: Path) -> str:
 
 
 def _other_encodings(content: bytes, place: int) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in content[:200]:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return 'it looks like UTF-16, so pass encoding="utf-16"'
+    if (null := content[:200].find(b"\x00")) >= 0:
+        order = "le" if null % 2 else "be"
+        return f'it looks like UTF-16 without its mark, so pass encoding="utf-16-{order}"'
     line_start = content.rfind(b"\n", 0, place) + 1
     line_end = content.find(b"\n", place)
     around = content[max(line_start, place - 12) : line_end if line_end >= 0 else None][:30]

@@ -5,7 +5,10 @@ that they have. Numbers, dates and missing values are made of them later, in `ce
 """
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -107,10 +110,16 @@ def read_excel(
     file_checks.check_file(path)
     kind = file_checks.kind_of(path)
     if kind != "an Excel workbook":
-        remedy = "read_csv reads text" if kind == "text" else "save it as .xlsx"
+        remedy = {
+            "text": "read_csv reads text",
+            "a broken zip archive": "export or download it again",
+            file_checks.OLD_EXCEL: "save it as .xlsx without a password",
+        }.get(kind, "save it as .xlsx")
         raise TableError(f"{path} is no .xlsx workbook but {kind}; {remedy}")
     options = {"dtype": object, "keep_default_na": False, "na_values": [""], **options}
-    with pd.ExcelFile(path, engine="openpyxl") as book:
+    with _broken_workbook(path), pd.ExcelFile(path, engine="openpyxl") as book:
+        if not book.sheet_names:
+            raise EOFError("it has no sheet")
         if sheet not in book.sheet_names:
             there = ", ".join(map(repr, file_checks.nearest_first(sheet, book.sheet_names)))
             raise TableError(
@@ -161,7 +170,7 @@ def _check_csv(path: Path, columns: Sequence[str], options: Mapping[str, Any]) -
     if kind != "text":
         remedy = {
             "an Excel workbook": "read it with read_excel(path, sheet=...)",
-            "an old Excel workbook (.xls)": "save it as .xlsx and use read_excel(path, sheet=...)",
+            file_checks.OLD_EXCEL: "save it as .xlsx and use read_excel(path, sheet=...)",
             "a Parquet file": "read it with pandas.read_parquet(path)",
             "a web page": "download the file itself, perhaps after signing in",
             "a zip archive": "unpack it and read the file inside",
@@ -231,6 +240,20 @@ def _chunks(
             yield chunk
 
 
+@contextmanager
+def _broken_workbook(path: Path) -> Iterator[None]:
+    """Turn what a damaged part of a workbook raises, whichever it is, into a `TableError`."""
+    try:
+        yield
+    except TableError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, SyntaxError) as error:
+        # A syntax error is the XML parser's; openpyxl looks for a missing part by its key.
+        raise TableError(
+            f"{path} is a damaged workbook ({error}); export or download it again"
+        ) from error
+
+
 def _check_sheet_header(
     book: pd.ExcelFile, sheet: str, where: str, options: Mapping[str, Any]
 ) -> None:
@@ -259,6 +282,10 @@ def _json_object(line: str, where: str, *, is_first: bool) -> dict[str, Any]:
         raise TableError(
             f"{where}, column {error.colno}: not JSON ({error.msg}); each line must hold one "
             "whole object, so correct the line"
+        ) from error
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of open brackets
+        raise TableError(
+            f"{where}: JSON that Python can't hold ({error}); correct the line or remove it"
         ) from error
     if not isinstance(value, dict):
         raise TableError(

@@ -58,7 +58,8 @@ class _SetAside:
                 "and write such rows there"
             )
         line = {"row": number, "reason": problem, "values": _printable(row)}
-        self.lines.append(json.dumps(line, ensure_ascii=False))
+        text = json.dumps(line, ensure_ascii=False)
+        self.lines.append(text.translate(files.UNICODE_LINE_BREAKS))
 
     def write(self) -> None:
         if self.path is not None:
@@ -107,6 +108,8 @@ def ingest(
             another shape; or the collection isn't as described; or `batch_size` is below 1.
             Earlier batches stay stored.
         ConnectionError: The server went away. Earlier batches stay stored.
+        TimeoutError: The server gave no answer in time. Earlier batches stay stored.
+        OSError: Milvus Lite's disk is full. Earlier batches stay stored.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is below 1; 1 embeds and writes row by row")

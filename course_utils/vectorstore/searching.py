@@ -60,6 +60,7 @@ def search(
             doesn't fit the collection; its index is missing or has another metric.
         TypeError: A condition's value has another type than its field.
         ConnectionError: The server went away.
+        TimeoutError: The server gave no answer in time.
     """
     fields = read_fields(client, collection)
     check_index(client, collection)

@@ -1,0 +1,1 @@
+"""Faults that are made to happen; docs/faults.md shows them."""
