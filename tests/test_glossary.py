@@ -32,8 +32,8 @@ def first_uses():
 USED = first_uses()
 
 
-def test_the_glossary_has_40_to_80_terms_by_the_alphabet():
-    assert 40 <= len(TERMS) <= 80
+def test_the_glossary_has_40_terms_or_more_by_the_alphabet():
+    assert len(TERMS) >= 40
     names = [term.english.lower() for term in TERMS]
     assert names == sorted(set(names))
 
