@@ -104,14 +104,18 @@ def load_causal_lm(
 
     Raises:
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
-        ValueError: `quantization` contradicts itself, or quantizes nothing.
+        ValueError: `quantization` contradicts itself, or quantizes nothing; or the model brings
+            Python code of its own, which isn't run.
+        OSError: The folder holds no safetensors.
     """
     if quantization is not None:
         _check_quantization(quantization, quantization.to_diff_dict())
     source = find_causal_lm(name)
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    # Left out, transformers asks the learner at the keyboard whether to run a model's own code.
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     model = AutoModelForCausalLM.from_pretrained(
         source,
+        trust_remote_code=False,
         dtype=dtype or runtime.dtype(),
         device_map=device or runtime.device(),
         quantization_config=quantization,

@@ -82,7 +82,10 @@ REFUSED = [
     ("SELECT COUNT(*) FROM sqlite_master", "it reads sqlite_master, which is no table"),
     ("SELECT COUNT(*) FROM pragma_table_info('staff')", "it reads a virtual table"),
     ("SELECT (SELECT sql FROM sqlite_schema LIMIT 1)", "it reads sqlite_master, which is no"),
-    ("SELECT name FROM staff WHERE wage > ?", "it has a parameter"),
+    (
+        "SELECT name FROM staff WHERE wage > ?",
+        r"^it has a parameter \(\? or :name\) and no value for it; only",
+    ),
     ("SELECT name FROM staff WHERE wage > :wage", "it has a parameter"),
 ]
 TOO_EXPENSIVE = [
@@ -177,6 +180,24 @@ def test_a_result_is_cut_off_after_max_rows(shop):
     assert not run_query(shop, "SELECT 1 UNION SELECT 2 UNION SELECT 3", max_rows=3).truncated
 
 
+def test_a_result_that_holds_too_much_is_counted_in_rows_and_bytes(shop):
+    message = r"the first 16 rows hold 32 bytes, over max_bytes=30; select fewer rows or columns"
+    with pytest.raises(QueryTooExpensiveError, match=message):
+        run_query(shop, "SELECT 'ab' FROM staff", max_bytes=30)
+    assert len(run_query(shop, "SELECT 'ab' FROM staff LIMIT 15", max_bytes=30).rows) == 15
+
+
+def test_the_seconds_are_those_between_start_and_end(shop, monkeypatch):
+    monkeypatch.setattr(sql_runner.time, "perf_counter", lambda: 7.0)
+    assert run_query(shop, "SELECT 1").seconds == 0.0
+
+
+def test_a_query_has_the_same_limits_by_both_ways():
+    limits = {"max_rows": 1_000, "max_seconds": 1.0, "max_bytes": 1_000_000}
+    for function in (run_query, ReadOnlyDatabase.run):
+        assert function.__kwdefaults__ == limits
+
+
 def test_columns_come_with_their_names(shop):
     result = run_query(shop, "SELECT team, COUNT(*) AS people FROM staff GROUP BY team LIMIT 1;")
     assert result.columns == ("team", "people")
@@ -221,6 +242,7 @@ def test_all_questions_queries_give_what_they_give_without_limits(shop):
         ("SELECT city FROM orders", "no such column: city; city is a column of customers"),
         ("SELECT name FROM stafff", "no such table: stafff; the nearest table is staff"),
         ("SELECT xyzzy FROM staff", "no such column: xyzzy$"),
+        ("SELECT name FROM xyzzy", "no such table: xyzzy$"),
         ("SELECT YEAR(hired_on) FROM staff", "no such function: YEAR$"),
         ("SELECT name FORM staff", 'near "staff": syntax error'),
         ("SELECT name FROM staff WHERE name = 'O'Hara'", "syntax error|unrecognized token"),

@@ -158,9 +158,11 @@ def test_a_bad_row_is_named_before_anything_is_stored(client, rows, message):
 
 
 def test_vectors_of_another_size_are_refused(client):
-    with pytest.raises(ValueError, match=r"shape \(1, 3\), the collection takes \(1, 4\)"):
+    advice = "use the embedding model that the collection was made with"
+    message = rf"shape \(1, 3\), the collection takes \(1, 4\); {advice}$"
+    with pytest.raises(ValueError, match=message):
         ingest(client, [row("1", "red")], embed=lambda texts: np.ones((1, 3)))
-    with pytest.raises(ValueError, match="use the embedding model"):
+    with pytest.raises(ValueError, match=message):
         vectorstore.search(client, "colours", np.ones((1, 3)))
 
 
@@ -225,6 +227,12 @@ def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client,
     ]
     assert lines[0]["values"] == row("2", "蓝" * 22)
     assert lines[5]["values"]["shelf"] == "nan"
+
+
+def test_numpys_values_are_set_aside_as_plain_numbers(client, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ingest(client, [row("1", np.int64(5)), row("2", np.array([1, 2]))], set_aside=path)
+    assert [line["values"]["text"] for line in set_aside_lines(path)] == [5, [1, 2]]
 
 
 def test_a_row_whose_vector_is_unfit_is_set_aside(client, tmp_path):
@@ -380,6 +388,25 @@ def test_an_address_where_no_server_answers_says_so():
 def test_a_uri_that_is_neither_path_nor_address_is_refused():
     with pytest.raises(ValueError, match=r"'localhost:19530' is neither a path that ends in .db"):
         vectorstore.connect("localhost:19530")
+
+
+def test_a_local_database_is_left_without_pings_and_a_server_is_not(tmp_path, monkeypatch):
+    from course_utils.vectorstore import connection
+
+    given = []
+
+    class Client:
+        def __init__(self, uri, **options):
+            given.append(options)
+
+        def get_server_version(self, timeout):
+            return "2"
+
+    monkeypatch.setattr(connection, "MilvusClient", Client)
+    vectorstore.connect("http://127.0.0.1:1")
+    vectorstore.connect(tmp_path / "new" / "folder" / "a.db")
+    assert given == [{}, {"grpc_options": {"grpc.keepalive_time_ms": 2**31 - 1}}]
+    assert (tmp_path / "new" / "folder").is_dir()
 
 
 OPEN_AND_REPORT = """

@@ -61,6 +61,8 @@ def expression(*where):
         (("category", "in", ["a", "b"]), 'category in ["a", "b"]'),
         (("pages", "not in", (1, 2)), "pages not in [1, 2]"),
         (("pages", "in", []), "pages in []"),
+        (("stars", "==", 127), "stars == 127"),
+        (("stars", ">=", -127), "stars >= -127"),
     ],
 )
 def test_a_condition_is_written_by_the_type_of_its_field(condition, written):

@@ -67,6 +67,7 @@ def test_a_good_row_has_no_problem():
         ({"text": "\ud800"}, "has a 'text' that isn't valid Unicode text"),
         ({"pages": 1.0}, "has a 'pages' that is float (1.0), not a whole number"),
         ({"pages": True}, "has a 'pages' that is bool (True), not a whole number"),
+        ({"pages": -129}, "has a 'pages' that is -129, outside INT8"),
         ({"pages": 128}, "has a 'pages' that is 128, outside INT8"),
         ({"price": "1.5"}, "has a 'price' that is str ('1.5'), not a number"),
         ({"price": float("nan")}, "has a 'price' that is nan, not a finite number of FLOAT"),
@@ -92,6 +93,7 @@ def test_missing_and_unknown_fields_are_named_with_the_nearest():
     said = row_problem(row, FIELDS, set(FIELDS) - {"embedding"})
     assert said.startswith("lacks price and has prices that the collection doesn't know: ")
     assert "did you mean 'price'?" in said
+    assert problem(prices=1).startswith("has prices that the collection doesn't know: ")
 
 
 @pytest.mark.parametrize(
