@@ -84,7 +84,7 @@ REFUSED = [
     ("SELECT (SELECT sql FROM sqlite_schema LIMIT 1)", "it reads sqlite_master, which is no"),
     (
         "SELECT name FROM staff WHERE wage > ?",
-        r"^it has a parameter \(\? or :name\) and no value for it; only",
+        r"a parameter \(\? or :name\) and no value for it",
     ),
     ("SELECT name FROM staff WHERE wage > :wage", "it has a parameter"),
 ]
@@ -181,10 +181,11 @@ def test_a_result_is_cut_off_after_max_rows(shop):
 
 
 def test_a_result_that_holds_too_much_is_counted_in_rows_and_bytes(shop):
-    message = r"the first 16 rows hold 32 bytes, over max_bytes=30; select fewer rows or columns"
+    message = "the first 12 rows hold 1,080 bytes, over max_bytes=1,000; select fewer rows or"
     with pytest.raises(QueryTooExpensiveError, match=message):
-        run_query(shop, "SELECT 'ab' FROM staff", max_bytes=30)
-    assert len(run_query(shop, "SELECT 'ab' FROM staff LIMIT 15", max_bytes=30).rows) == 15
+        run_query(shop, f"SELECT '{'x' * 90}' FROM staff", max_bytes=1_000)
+    eleven = f"SELECT '{'x' * 90}' FROM staff LIMIT 11"
+    assert len(run_query(shop, eleven, max_bytes=990).rows) == 11
 
 
 def test_the_seconds_are_those_between_start_and_end(shop, monkeypatch):
