@@ -155,7 +155,7 @@ def test_by_default_a_chunk_has_80_words_and_windows_share_15():
 
 @pytest.mark.parametrize(("max_words", "overlap_words"), [(10, 5), (0, 0), (10, -1)])
 def test_windows_that_would_not_move_on_are_refused(max_words, overlap_words):
-    with pytest.raises(ValueError, match="must exceed twice overlap_words.*; raise the one or"):
+    with pytest.raises(ValueError, match=r"must exceed twice overlap_words.*; raise the one or"):
         rag.chunk_article(article("text"), max_words=max_words, overlap_words=overlap_words)
 
 

@@ -46,7 +46,7 @@ def test_a_budget_for_not_even_one_chunk_says_what_to_do():
 
 
 def test_no_chunks_are_an_error_and_no_empty_prompt():
-    with pytest.raises(ValueError, match="^no chunks to fit; search first, .* without any$"):
+    with pytest.raises(ValueError, match=r"^no chunks to fit; search first, .* without any$"):
         rag.within_budget(Words(), "How old?", [], max_tokens=999)
 
 

@@ -35,7 +35,7 @@ def test_labels_may_be_0_and_1():
 
 @pytest.mark.parametrize("answerable", [[True] * 4, [False] * 4])
 def test_questions_of_one_kind_give_no_curve(answerable):
-    with pytest.raises(ValueError, match="^give questions that .* and some that it doesn't$"):
+    with pytest.raises(ValueError, match=r"^give questions that .* and some that it doesn't$"):
         threshold.curve(BEST, answerable)
 
 

@@ -5,8 +5,12 @@ import os
 import pickle
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import notebook_rules
@@ -25,7 +29,7 @@ REASONED = {
     "tests/test_exercises.py": (["exec"] * 3, "the solutions and the planted wrong answers"),
     "tests/test_loading.py": (
         ["import pickle"],
-        "pickled a moment ago, as DataLoader's workers do",
+        "what it pickled a moment ago",
     ),
     "tests/test_lora_text_to_sql.py": (["eval"], "an argument in a lesson's cell"),
     "tests/test_security.py": (["import pickle"], "writes the pickles that must not be run"),
@@ -278,11 +282,53 @@ def test_bitsandbytes_finds_no_client_to_fetch_compiled_code_with():
     assert not re.search(r"^kernels==", pins, flags=re.MULTILINE)
 
 
-LAB_OPTIONS = (
-    "--LabApp.news_url=None",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",
-)
+def asked_outside(folder, *options):
+    """Start JupyterLab, ask it what its page may ask it, and return the hosts it looked for."""
+    folder.mkdir()
+    log = folder / "attempts"
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parent / "network_block"),
+        "NETWORK_BLOCK_LOG": str(log),
+        "JUPYTER_CONFIG_DIR": str(folder),
+        "JUPYTER_RUNTIME_DIR": str(folder),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    fixed = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    fixed += ["--IdentityProvider.token=t", f"--ServerApp.root_dir={folder}"]
+    command = [sys.executable, "-m", "jupyter", "lab", *fixed, *options]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as lab:
+        try:
+            for page in ("news?", "update?", "extensions?refresh=1&"):
+                read(f"http://127.0.0.1:{port}/lab/api/{page}token=t")
+        finally:
+            lab.terminate()
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return {line.split()[1] for line in lines}
+
+
+def read(url, *, tries=600):
+    """Read a page of a server that may still be starting."""
+    for _ in range(tries):
+        try:
+            with urllib.request.urlopen(url, timeout=60) as page:
+                return page.read()
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"no answer from {url}")
+
+
+def test_with_the_options_of_make_lab_jupyterlab_asks_nobody(tmp_path):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    options = re.findall(r"--LabApp\.[\w.=]+", makefile)
+    assert len(options) == 3
+    assert re.search(r"jupyter lab .*\$\(LAB_OFFLINE\)", makefile)
+    assert asked_outside(tmp_path / "quiet", *options) == set()
+    assert "jupyterlab.github.io" in asked_outside(tmp_path / "as it comes")
 
 
 def test_each_statement_of_the_page_names_a_test_that_is_there():

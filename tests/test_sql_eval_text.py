@@ -114,11 +114,7 @@ COUNT = "SELECT COUNT(*) FROM staff WHERE wage > 20 AND team = 'desk'"
             TOP,
             "other order or limit",
         ),
-        (
-            "SELECT SUM(wage), SUM(wage) FROM staff",
-            "SELECT SUM(wage) FROM staff",
-            "other aggregate",
-        ),
+        (COUNT.replace("COUNT(*)", "COUNT(*) + COUNT(*)"), COUNT, "other aggregate"),
         ("SELECT `name` FROM staff", "SELECT `wage` FROM staff", "other column"),
         ("SELECT name, name FROM staff", "SELECT name FROM staff", "other"),
         (f"{QUERY} WHERE name IN ({QUERY})", QUERY, "other comparison"),

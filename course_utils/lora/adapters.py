@@ -141,11 +141,10 @@ def load_adapter(base: "PreTrainedModel", folder: Path, *, trainable: bool = Fal
         raise FileNotFoundError(
             f"{folder}: no adapter_config.json here; pass a folder that save_adapter wrote"
         )
-    if not (
-        folder / SAFETENSORS_WEIGHTS_NAME
-    ).is_file():  # peft would look for a pickle next, then on the hub
+    # peft would look for a pickle next, and then on the hub.
+    if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():
         raise FileNotFoundError(
-            f"{folder}: no {SAFETENSORS_WEIGHTS_NAME} here; save the adapter again with save_adapter"
+            f"{folder}: no {SAFETENSORS_WEIGHTS_NAME} here; pass a folder that save_adapter wrote"
         )
     _check_without_adapters(base)
     if (folder / BASE_FILE).is_file():
