@@ -137,7 +137,7 @@ mutants: setup  ## change lines on purpose: which changes does no unit test noti
 # Apart from make test: it asks a database of vulnerabilities in the network.
 audit:  ## known vulnerabilities of the pinned versions
 	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet $(PIP_AUDIT); }
-	@build/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 constraints: setup  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py

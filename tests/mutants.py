@@ -1,11 +1,14 @@
 """Change lines of four packages on purpose and see whether a unit test notices: `make mutants`.
 
-mutmut makes the mutants: one operator, name, argument or text changed in each. A survivor is a
-change that no test noticed. Of each package a sample is drawn, by a fixed seed, since all of
-them would take hours. pyproject.toml says which tests run; mutmut runs those that reach the
-mutated function, and leaves out what stands outside functions and functions with a decorator.
+mutmut makes the mutants, each with one operator, name, argument or text changed, and runs the
+tests of pyproject.toml that reach the changed function. It leaves out what stands outside
+functions, and functions with a decorator. Of each package a sample is drawn, by a fixed seed,
+since all of them would take hours.
 
-The survivors' changes go into `mutants/survivors.diff`, to be read; the table into the output.
+What a fixture of a whole module does counts for the first test alone that asks for it, so a
+mutant that survives runs once more with all tests of its package. A survivor is a change that
+none of them noticed; they go into `mutants/survivors.diff`, to be read. One that was noticed
+isn't run again as long as `mutants/` is there.
 """
 
 import argparse
@@ -15,34 +18,64 @@ import random
 import subprocess
 import sys
 import tempfile
+import tomllib
 from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MUTATED = ROOT / "mutants"
 PACKAGES = ("tables", "sql_eval", "vectorstore", "rag")
 SEED = 20
 # mutmut writes the mutants of all files at the start of any run; this is the shortest.
 SHORTEST = "course_utils.rag.threshold.x_choose__mutmut_1"
-SURVIVED, NO_TEST = 0, 33  # mutmut's exit codes; every other one means that it was noticed
+UNNOTICED = (0, 33, None)  # mutmut's codes: survived, no test reached it, not run
 
 
-def mutmut(*arguments: str) -> subprocess.CompletedProcess:
-    """Run mutmut, one mutant at a time."""
-    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
+def run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess:
+    """Run a command with artifacts of its own, and with the mutated package in its folder."""
     with tempfile.TemporaryDirectory() as artifacts:
-        environment = os.environ | {"COURSE_ARTIFACTS": artifacts}
-        environment.pop("PYTHONPATH", None)  # the mutated copy is what has to be imported
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, check=True, text=True, capture_output=True
-        )
+        environment = os.environ | {"COURSE_ARTIFACTS": artifacts} | more
+        environment.pop("PYTHONPATH", None)
+        return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def mutmut(*arguments: str) -> str:
+    """Return what mutmut prints; it runs one mutant at a time."""
+    done = run([str(Path(sys.executable).with_name("mutmut")), *arguments], ROOT)
+    if done.returncode:
+        raise RuntimeError(f"mutmut {arguments[0]} failed:\n{done.stdout[-2000:]}{done.stderr}")
+    return done.stdout
 
 
 def exit_codes() -> dict[str, int | None]:
     """Return each mutant's name and exit code, None for one that didn't run."""
     codes: dict[str, int | None] = {}
-    for path in sorted((ROOT / "mutants" / "course_utils").rglob("*.meta")):
+    for path in sorted((MUTATED / "course_utils").rglob("*.meta")):
         codes |= json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
     return codes
+
+
+def survives(name: str, package: str) -> bool:
+    """Return whether all tests of the mutant's package pass on it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    files = settings["pytest_add_cli_args_test_selection"]
+    of_package = [file for file in files if file.startswith(f"tests/test_{package}")]
+    options = ["--rootdir=.", "-x", "-q", *settings["pytest_add_cli_args"]]
+    command = [sys.executable, "-m", "pytest", *options, *of_package]
+    return run(command, MUTATED, MUTANT_UNDER_TEST=name).returncode == 0
+
+
+def survivors_of(drawn: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return by package the drawn mutants that no test notices."""
+    codes = exit_codes()
+    waiting = [name for names in drawn.values() for name in names if codes[name] in UNNOTICED]
+    if waiting:
+        mutmut("run", "--max-children=1", *waiting)
+        codes = exit_codes()
+    return {
+        package: [name for name in names if codes[name] in UNNOTICED and survives(name, package)]
+        for package, names in drawn.items()
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -54,28 +87,23 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     mutmut("run", "--max-children=1", SHORTEST)
     names = sorted(exit_codes())
-    drawn = {}
-    for package in options.packages:
-        of_package = [name for name in names if name.startswith(f"course_utils.{package}.")]
-        size = min(options.sample, len(of_package))
-        drawn[package] = random.Random(options.seed).sample(of_package, size)
-    mutmut("run", "--max-children=1", *(name for sample in drawn.values() for name in sample))
-    codes = exit_codes()
+    of_package = {
+        package: [name for name in names if name.startswith(f"course_utils.{package}.")]
+        for package in options.packages
+    }
+    drawn = {
+        package: sorted(random.Random(options.seed).sample(all_, min(options.sample, len(all_))))
+        for package, all_ in of_package.items()
+    }
+    survivors = survivors_of(drawn)
     print(f"{date.today():%Y-%m-%d}, seed {options.seed}\n")
-    print("| package | mutants | sample | noticed | share |\n|---|---|---|---|---|")
-    diffs = []
+    print("| package | mutants | sample | noticed |\n|---|---|---|---|")
     for package, sample in drawn.items():
-        survivors = [name for name in sorted(sample) if codes[name] in (SURVIVED, NO_TEST)]
-        diffs += [mutmut("show", name).stdout for name in survivors]
-        of_package = sum(name.startswith(f"course_utils.{package}.") for name in names)
-        noticed = len(sample) - len(survivors)
-        print(
-            f"| `{package}` | {of_package:,} | {len(sample)} | {noticed} "
-            f"| {noticed / len(sample):.0%} |"
-        )
-    path = ROOT / "mutants" / "survivors.diff"
-    path.write_text("\n".join(diffs), encoding="utf-8")
-    print(f"\n{len(diffs)} survivors: {path.relative_to(ROOT)}")
+        share = 1 - len(survivors[package]) / len(sample)
+        print(f"| `{package}` | {len(of_package[package]):,} | {len(sample)} | {share:.0%} |")
+    diffs = [mutmut("show", name) for names in survivors.values() for name in names]
+    (MUTATED / "survivors.diff").write_text("\n".join(diffs), encoding="utf-8")
+    print(f"\n{len(diffs)} survivors, to be read in mutants/survivors.diff")
     return 0
 
 

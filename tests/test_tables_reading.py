@@ -173,6 +173,11 @@ def test_a_wrong_byte_is_located_past_the_first_block(write, monkeypatch):
     assert f"line 3: byte {content.index(0xFF)} (0xff)" in message
 
 
+def test_a_character_that_the_files_end_cuts_off_is_located(write):
+    message = message_of(read_csv, write("a.csv", b"id,n\n1,\xc3"))
+    assert "line 2: byte 7 (0xc3) is not utf-8" in message
+
+
 def test_utf_16_is_recognised(write):
     path = write("a.csv", "id,n\n1,2\n".encode("utf-16"))
     assert 'pass encoding="utf-16"' in message_of(read_csv, path)
@@ -205,6 +210,10 @@ def test_another_separator_is_recognised(write, separator):
     path = write("a.csv", f"id{separator}n\n1{separator}2\n")
     assert f"pass sep={separator!r}" in message_of(read_csv, path, columns=["id"])
     assert read_csv(path, sep=separator).values.tolist() == [["1", "2"]]
+
+
+def test_a_separator_that_was_given_by_its_other_name_is_not_guessed_at(write):
+    assert list(read_csv(write("a.csv", "a|b\n1\n"), delimiter=";")) == ["a|b"]
 
 
 def test_a_name_that_stands_twice_is_refused(write):
@@ -308,6 +317,7 @@ def test_chunks_check_the_header_before_the_first_is_asked_for(write):
     assert "no column 'x'" in message_of(read_csv_in_chunks, path, columns=["x"])
     with pytest.raises(ValueError, match="rows=0"):
         read_csv_in_chunks(path, rows=0)
+    assert len(next(read_csv_in_chunks(path, rows=1))) == 1
 
 
 def test_pandas_own_chunks_are_sent_to_the_function_for_them(write):
@@ -342,6 +352,7 @@ def test_a_sheet_without_a_cell_is_refused_and_a_header_alone_is_not(write_workb
 def test_a_sheets_columns_are_checked(write_workbook):
     path = write_workbook({"s": [["id", "n", "id"], [1, 2, 3]], "t": [["id", "n"], [1, 2]]})
     assert "two columns are named 'id'" in message_of(read_excel, path, sheet="s")
+    assert list(read_excel(path, sheet="s", names=["a", "b", "c"])) == ["a", "b", "c"]
     message = message_of(read_excel, path, sheet="t", columns=["ID"])
     assert "sheet 't': no column 'ID'" in message
     assert "nearest first: 'id', 'n'" in message
@@ -366,6 +377,10 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped(write):
     [
         ('{"a": 1}\n\n{"a": }\n', "line 3, column 7: not JSON"),
         ('{"a": 1}\n7\n', "line 2: '7' is JSON but no object"),
+        (
+            f'"{"x" * 60}"\n',
+            f"line 1: '\"{'x' * 59}' is JSON but no object; write the line as {{...}}",
+        ),
         ('[{"a": 1}]\n', "line 1: a JSON array opens"),
         ('[\n  {"a": 1}\n]\n', "json.loads(path.read_text())"),
         ('{"a": 1}\n{"text": 1, "A": 2}\n', "line 2: no field 'a'"),
