@@ -1,14 +1,14 @@
 """Change lines of four packages on purpose and see whether a unit test notices: `make mutants`.
 
-mutmut makes the mutants, each with one operator, name, argument or text changed, and runs the
-tests of pyproject.toml that reach the changed function. It leaves out what stands outside
-functions, and functions with a decorator. Of each package a sample is drawn, by a fixed seed,
-since all of them would take hours.
+mutmut makes the mutants, each with one operator, name, argument or text changed, and runs the tests
+of pyproject.toml that call the changed function nearly directly. It leaves out what stands outside
+functions, and functions with a decorator. Of each package a sample is drawn, by a fixed seed, since
+all of them would take hours.
 
-What a fixture of a whole module does counts for the first test alone that asks for it, so a
-mutant that survives runs once more with all tests of its package. A survivor is a change that
-none of them noticed; they go into `mutants/survivors.diff`, to be read. One that was noticed
-isn't run again as long as `mutants/` is there.
+To mutmut, what a fixture of a whole module does counts for the first test alone that asks for it,
+so a mutant that survives runs once more with all tests of its package. A survivor is a change that
+none of them noticed; they go into `mutants/survivors.diff`, to be read. One that was noticed isn't
+run again as long as `mutants/` is there.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
     """Run the samples, write the survivors and print the table; return the exit status."""
     parser = argparse.ArgumentParser(description="Which changes does no unit test notice?")
     parser.add_argument("packages", nargs="*", default=PACKAGES, help="none: all four")
-    parser.add_argument("--sample", type=int, default=150, help="mutants of each package")
+    parser.add_argument("--sample", type=int, default=100, help="mutants of each package")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
     mutmut("run", "--max-children=1", SHORTEST)

@@ -342,6 +342,15 @@ def test_each_statement_of_the_page_names_a_test_that_is_there():
     assert named
     assert named - tests - {path.stem for path in Path(__file__).parent.rglob("*.py")} == set()
     statements = re.findall(r"^- .*(?:\n  .*)*", text, flags=re.MULTILINE)
-    without = [each for each in statements if "`test_" not in each and "](/notebooks/" not in each]
+    without = [
+        each for each in statements if "`test_" not in each and "](../notebooks/" not in each
+    ]
     assert len(statements) > 20
     assert without == []
+
+
+@pytest.mark.parametrize("figure", ["six of ten", "six again", "7 of the 12", "five of twelve"])
+def test_the_figures_of_the_page_are_those_of_lesson_08(figure):
+    lesson = notebook_rules.read(ROOT / "notebooks" / "08_rag_capstone.ipynb")
+    for text in (PAGE.read_text(encoding="utf-8"), notebook_rules.prose(lesson)):
+        assert figure in " ".join(text.lower().split())
