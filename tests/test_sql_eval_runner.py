@@ -1,5 +1,6 @@
 """A query reads, within limits; whatever else a statement tries, the database stays as it is."""
 
+import inspect
 import json
 import sqlite3
 import time
@@ -196,7 +197,8 @@ def test_the_seconds_are_those_between_start_and_end(shop, monkeypatch):
 def test_a_query_has_the_same_limits_by_both_ways():
     limits = {"max_rows": 1_000, "max_seconds": 1.0, "max_bytes": 1_000_000}
     for function in (run_query, ReadOnlyDatabase.run):
-        assert function.__kwdefaults__ == limits
+        parameters = inspect.signature(function).parameters
+        assert {name: parameters[name].default for name in limits} == limits
 
 
 def test_columns_come_with_their_names(shop):
