@@ -1,12 +1,13 @@
 """Change lines of four packages on purpose and see whether a unit test notices: `make mutants`.
 
-mutmut makes the mutants, each with one operator, name, argument or text changed, and runs the tests
-of pyproject.toml that call the changed function nearly directly. It leaves out what stands outside
+mutmut makes the mutants, each with one operator, name, argument or text changed, and runs those
+tests of pyproject.toml that reach the changed function. It leaves out what stands outside
 functions, and functions with a decorator. Of each package a sample is drawn, by a fixed seed, since
 all of them would take hours.
 
-To mutmut, what a fixture of a whole module does counts for the first test alone that asks for it,
-so a mutant that survives runs once more with all tests of its package. A survivor is a change that
+A mutant that survives this runs once more, with all tests of its package but those that load a
+model or start a server. To mutmut, what a fixture of a whole module does counts for the first test
+alone that asks for it. A survivor is a change that
 none of them noticed; they go into `mutants/survivors.diff`, to be read. One that was noticed isn't
 run again as long as `mutants/` is there.
 """
@@ -58,8 +59,7 @@ def exit_codes() -> dict[str, int | None]:
 def survives(name: str, package: str) -> bool:
     """Return whether all tests of the mutant's package pass on it."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
-    files = settings["pytest_add_cli_args_test_selection"]
-    of_package = [file for file in files if file.startswith(f"tests/test_{package}")]
+    of_package = [str(path) for path in sorted((MUTATED / "tests").glob(f"test_{package}*.py"))]
     options = ["--rootdir=.", "-x", "-q", *settings["pytest_add_cli_args"]]
     command = [sys.executable, "-m", "pytest", *options, *of_package]
     return run(command, MUTATED, MUTANT_UNDER_TEST=name).returncode == 0
