@@ -85,7 +85,7 @@ REFUSED = [
     ("SELECT (SELECT sql FROM sqlite_schema LIMIT 1)", "it reads sqlite_master, which is no"),
     (
         "SELECT name FROM staff WHERE wage > ?",
-        r"a parameter \(\? or :name\) and no value for it",
+        r"^it has a parameter \(\? or :name\) and no value for it; only one SELECT",
     ),
     ("SELECT name FROM staff WHERE wage > :wage", "it has a parameter"),
 ]

@@ -146,7 +146,10 @@ def test_search_agrees_with_a_plain_matrix_product(client):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"id": "1", "text": "red"}], r"rows\[0\] lacks shelf"),
+        (
+            [{"id": "1", "text": "red"}],
+            r"rows\[0\] lacks shelf; mend it, .* and write such rows there$",
+        ),
         ([row("1", "red") | {"color": "x"}], r"has color that the collection doesn't know"),
         ([row("1", "red"), row("1", "blue")], r"rows\[1\] repeats the id '1' of rows\[0\]"),
     ],
@@ -226,7 +229,14 @@ def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client,
         (7, "has a 'shelf' that is float (nan), not text"),
     ]
     assert lines[0]["values"] == row("2", "蓝" * 22)
+    assert "蓝" * 22 in path.read_text(encoding="utf-8")  # readable, without escapes
     assert lines[5]["values"]["shelf"] == "nan"
+
+
+def test_half_a_character_is_set_aside_and_comes_back(client, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ingest(client, [row("1", "\ud800")], set_aside=path)
+    assert set_aside_lines(path)[0]["values"]["text"] == "\ud800"
 
 
 def test_numpys_values_are_set_aside_as_plain_numbers(client, tmp_path):
