@@ -16,11 +16,17 @@ USED := $(shell find course_utils data -type f -not -name '*.pyc')
 FIRST_LESSON := notebooks/00_start_here.ipynb
 # In a container one is often root, and Jupyter then wants to hear that it is meant.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# JupyterLab asks the web for news, for its newest release and for extensions; here it doesn't.
+LAB_OFFLINE := --LabApp.news_url=None --LabApp.extension_manager=readonly \
+  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 # More options for JupyterLab, such as make lab LAB="--no-browser --port=8899"
 LAB ?=
+# What checks the course and isn't part of it: not among its requirements, pinned here.
+MUTMUT := mutmut==3.8.1
+PIP_AUDIT := pip-audit==2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks orders solutions course site workshop wheels doctor format wheel colab constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks orders solutions course site workshop wheels doctor format wheel colab mutants audit constraints latest data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -53,7 +59,7 @@ $(SITE): $(STAMP)
 
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
-	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=. $(AS_ROOT) $(LAB)
+	@$(BIN)/jupyter lab $(FIRST_LESSON) --ServerApp.root_dir=. $(LAB_OFFLINE) $(AS_ROOT) $(LAB)
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook with the network blocked
 
@@ -128,6 +134,16 @@ colab: setup  ## lessons 00, 03 and 07 as on Colab: an empty folder, a new envir
 	@rm -rf build/colab
 	@$(RUN) tests/run_colab.py
 
+# Apart from make test: it takes a quarter of an hour.
+mutants: setup  ## change lines on purpose: which changes does no unit test notice?
+	@test -x $(BIN)/mutmut || $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt $(MUTMUT)
+	@$(RUN) tests/mutants.py
+
+# Apart from make test: it asks a database of vulnerabilities in the network.
+audit:  ## known vulnerabilities of the pinned versions
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet $(PIP_AUDIT); }
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
 constraints: setup  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py
 
@@ -151,5 +167,5 @@ data: setup  ## write the seeded files, their checksums and the pages of docs/ a
 	@$(RUN) docs/make_then_and_now.py
 	@$(RUN) docs/make_faults_page.py
 
-clean:  ## remove what can be made again: build/ and caches, not .venv, not artifacts/
-	rm -rf build .pytest_cache .ruff_cache
+clean:  ## remove what can be made again: build/, mutants/ and caches, not .venv, not artifacts/
+	rm -rf build mutants .pytest_cache .ruff_cache

@@ -24,7 +24,12 @@
     noise          hides the libraries' messages that say nothing to a learner
     exercises      check, hint, solution, progress, quiz
 
-Nothing is re-exported, so `import course_utils` costs milliseconds and no torch.
+Nothing is re-exported, so `import course_utils` costs milliseconds and no torch. It switches the
+libraries' telemetry off, which they ask for when they are imported: import it first.
 """
+
+from course_utils import runtime
+
+runtime.switch_off_telemetry()
 
 __version__ = "0.1.0"

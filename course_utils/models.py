@@ -106,16 +106,19 @@ def load_causal_lm(
 
     Raises:
         ModelNotFoundError: The model is neither on disk nor on a hub that answers.
-        ValueError: `quantization` contradicts itself, or quantizes nothing; or the weights on
-            disk are cut short.
+        ValueError: `quantization` contradicts itself, or quantizes nothing; the model brings
+            Python code of its own, which isn't run; or the weights on disk are cut short.
+        OSError: The folder holds no safetensors.
     """
     if quantization is not None:
         _check_quantization(quantization, quantization.to_diff_dict())
     source = find_causal_lm(name)
     with _broken_folder(source):
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        # Left out, transformers asks the learner at the keyboard whether to run a model's own code.
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             source,
+            trust_remote_code=False,
             dtype=dtype or runtime.dtype(),
             device_map=device or runtime.device(),
             quantization_config=quantization,

@@ -6,7 +6,8 @@ The only module that reads environment variables:
     COURSE_ARTIFACTS  where models, databases and progress go, instead of `artifacts/`
     COURSE_STRICT     1: a failed or unattempted exercise raises, and no progress is noted
 
-`colab.set_up` sets the second one to the Drive folder that it is given.
+`colab.set_up` sets the second one to the Drive folder that it is given. `import course_utils` sets
+TELEMETRY_OFF, before the libraries that it concerns are imported.
 """
 
 import inspect
@@ -23,9 +24,22 @@ if TYPE_CHECKING:
 
 Tier = Literal["cpu", "gpu_small", "gpu_large"]
 TIERS: tuple[Tier, ...] = ("cpu", "gpu_small", "gpu_large")
+TELEMETRY_OFF = {
+    # Else each request to the hub names torch's version and the program that started Python,
+    # and a list of such programs is fetched for it.
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # Else load_dataset reports each loading to a counter, that of a local file too.
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+}
 GPU_LARGE_BYTES = 30e9  # a 7B model in 16 bits takes 15 GB; the rest is room to train adapters
 
 PACKAGE_DIR = Path(__file__).resolve().parent
+
+
+def switch_off_telemetry() -> None:
+    """Tell the libraries to report nothing; a variable that is set already stays."""
+    for name, value in TELEMETRY_OFF.items():
+        os.environ.setdefault(name, value)
 
 
 def project_dir() -> Path | None:

@@ -271,7 +271,7 @@ def test_loading_refuses_a_config_that_contradicts_itself(config, message):
 @pytest.mark.parametrize("bits", ["load_in_8bit", "load_in_4bit"])
 def test_a_folder_loads_quantized(tmp_path, tiny_lm, monkeypatch, bits):
     tiny_lm.save_pretrained(tmp_path)
-    monkeypatch.setattr(models.AutoTokenizer, "from_pretrained", lambda source: None)
+    monkeypatch.setattr(models.AutoTokenizer, "from_pretrained", lambda source, **_: None)
     config = models.quantization_config(**{bits: True})
     model, _ = models.load_causal_lm(str(tmp_path), quantization=config)
     expected = {"load_in_8bit": torch.int8, "load_in_4bit": torch.uint8}[bits]

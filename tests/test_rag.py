@@ -44,6 +44,7 @@ def test_an_article_is_read_with_its_front_matter(tmp_path):
         ("Just text.\n", "no front matter; start the file"),
         (ARTICLE.replace("title: Ropes\n", ""), "lacks 'title'; add a line"),
         (ARTICLE.replace("title: Ropes", "title: Ropes: when"), "line 3: front matter isn't YAML"),
+        (ARTICLE.replace("Ropes", "\a"), "line 1: front matter isn't YAML; quote the value$"),
         (ARTICLE.replace("2026-01-31", "31/01/2026"), "'31/01/2026' is not a date; write it as"),
         (ARTICLE.replace("2026-01-31", "2026-01-31 10:00:00"), "is not a date"),
         (ARTICLE.replace("id: ropes", "id: rope"), "id: 'rope' differs from the file name"),
@@ -145,9 +146,16 @@ def test_windows_keep_line_breaks_and_tables():
     assert rag.chunk_article(article(body))[0].text == f"Ropes\n{body}"
 
 
+def test_by_default_a_chunk_has_80_words_and_windows_share_15():
+    words = [f"w{number}" for number in range(81)]
+    assert len(rag.chunk_article(article(" ".join(words[:80])))) == 1
+    one, other = (chunk.text.split()[1:] for chunk in rag.chunk_article(article(" ".join(words))))
+    assert (one[:1], one[-15:], other[-1:]) == (words[:1], other[:15], words[80:])
+
+
 @pytest.mark.parametrize(("max_words", "overlap_words"), [(10, 5), (0, 0), (10, -1)])
 def test_windows_that_would_not_move_on_are_refused(max_words, overlap_words):
-    with pytest.raises(ValueError, match="must exceed twice overlap_words"):
+    with pytest.raises(ValueError, match=r"must exceed twice overlap_words.*; raise the one or"):
         rag.chunk_article(article("text"), max_words=max_words, overlap_words=overlap_words)
 
 

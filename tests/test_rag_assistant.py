@@ -58,7 +58,7 @@ def test_the_threshold_itself_is_near_enough():
 def test_an_answer_that_says_nothing_has_no_source(written):
     parts = {"retrieve": lambda _: RETURNS, "write": lambda *_: written}
     answer = assistant("handbook", **parts).ask("What then?")
-    assert (answer.text, answer.sources) == (desk.NOT_IN_HANDBOOK, ())
+    assert answer == Answer(desk.NOT_IN_HANDBOOK, (), "handbook", chunks=RETURNS)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The chat without a browser: what is typed, sent, shown, and what is only shown as text."""
 
+import re
+
 import pytest
 
 from course_utils.rag import chat_widget
@@ -60,6 +62,34 @@ def test_the_conversation_grows_and_the_text_box_is_emptied():
     assert places == sorted(places)
     assert -1 not in places
     assert parts(chat)[1].value == ""
+
+
+def test_each_block_begins_with_who_speaks():
+    fake = Fake(Answer("30 days.", (), "handbook"), KeyboardInterrupt())
+    chat = chat_widget.chat(fake)
+    seen = []
+    fake.seen = lambda: seen.append(parts(chat)[0].value)
+    send(chat, "How long?")
+    blocks = [re.findall(r"<strong>(.*?)</strong> <span.*?>(.*?)</span>", page) for page in seen]
+    assert blocks == [[("You:", "How long?"), ("Assistant:", "...")]]
+    said = re.findall(r"<strong>(.*?)</strong> <span.*?>(.*?)</span>", send(chat, "And then?"))
+    assert said == [
+        ("You:", "How long?"),
+        ("Assistant:", "30 days."),
+        ("You:", "And then?"),
+        ("Assistant:", "Stopped. Ask again, or something else."),
+    ]
+
+
+def test_the_conversation_stays_at_its_end_and_the_text_box_takes_the_room():
+    chat = chat_widget.chat(Fake())
+    scrolled = chat.children[0].layout
+    assert (scrolled.display, scrolled.flex_flow) == ("flex", "column-reverse")
+    assert (scrolled.overflow, scrolled.max_height) == ("auto", "26em")
+    _, text, button = parts(chat)
+    assert (text.placeholder, text.layout.flex) == ("Ask the shop's assistant", "1 1 auto")
+    assert (button.description, button.button_style) == ("Send", "primary")
+    assert button.layout.width == "6em"
 
 
 EVIL = "<script>alert('x')</script><img src=x onerror=\"steal()\">"

@@ -6,10 +6,12 @@ from course_utils import rag
 
 
 class Words:
-    """A tokenizer for which each word of each message is a token."""
+    """A tokenizer for which each word of each message is a token, and the reply's start one."""
 
     def apply_chat_template(self, chat, *, add_generation_prompt, return_dict):
-        return " ".join(message["content"] for message in chat).split()
+        tokens = " ".join(message["content"] for message in chat).split()
+        tokens += ["assistant:"] * (add_generation_prompt is True)
+        return tokens if return_dict is False else {"input_ids": tokens}
 
 
 def chunk(number, words):
@@ -19,7 +21,7 @@ def chunk(number, words):
 CHUNKS = [chunk(0, 10), chunk(1, 30), chunk(2, 5)]
 EMPTY = len(
     Words().apply_chat_template(
-        rag.cited_chat("How old?", []), **dict.fromkeys(("add_generation_prompt", "return_dict"))
+        rag.cited_chat("How old?", []), add_generation_prompt=True, return_dict=False
     )
 )
 
@@ -44,7 +46,7 @@ def test_a_budget_for_not_even_one_chunk_says_what_to_do():
 
 
 def test_no_chunks_are_an_error_and_no_empty_prompt():
-    with pytest.raises(ValueError, match="no chunks to fit"):
+    with pytest.raises(ValueError, match=r"^no chunks to fit; search first, .* without any$"):
         rag.within_budget(Words(), "How old?", [], max_tokens=999)
 
 

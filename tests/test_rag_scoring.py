@@ -17,6 +17,7 @@ CHUNKS = [chunk("a#0"), chunk("a#1"), chunk("b#0"), chunk("c#0")]
 def test_articles_are_ranked_by_their_best_chunk():
     similarity = np.array([[0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.3, 0.4], [0.1, 0.9, 0.5, 0.95]])
     places = rag.article_ranks(similarity, CHUNKS, [["b"], ["c"], ["a"]])
+    assert np.issubdtype(places.dtype, np.integer)
     assert places.tolist() == [2, 1, 2]  # a's second chunk doesn't push b to the third place
 
 

@@ -27,9 +27,15 @@ def test_the_order_of_the_questions_does_not_matter():
     assert np.array_equal(there.refused, back.refused)
 
 
+def test_labels_may_be_0_and_1():
+    curve = threshold.curve([0, 1], [0, 1])
+    assert np.allclose(curve.thresholds, [-0.01, 0.5, 1.01])
+    assert (curve.answered.tolist(), curve.refused.tolist()) == ([1, 1, 0], [0, 1, 1])
+
+
 @pytest.mark.parametrize("answerable", [[True] * 4, [False] * 4])
 def test_questions_of_one_kind_give_no_curve(answerable):
-    with pytest.raises(ValueError, match="and some that it doesn't"):
+    with pytest.raises(ValueError, match=r"^give questions that .* and some that it doesn't$"):
         threshold.curve(BEST, answerable)
 
 

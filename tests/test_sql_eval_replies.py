@@ -33,6 +33,11 @@ def test_a_result_is_one_line(shop, sql, text):
     assert "\n" not in said
 
 
+def test_a_value_of_60_characters_is_shown_whole_and_one_of_61_is_cut(shop):
+    assert run_reply(f"SELECT '{'x' * 60}'", shop).text == "x" * 60
+    assert run_reply(f"SELECT '{'x' * 61}'", shop).text == "x" * 56 + " ..."
+
+
 def test_of_many_rows_the_first_are_shown_and_the_others_counted(shop):
     answer = run_reply("SELECT order_id FROM orders ORDER BY order_id", shop)
     shown = "104201; 104202; 104203; 104204; 104205; and 85 more"

@@ -1,5 +1,6 @@
 """A query reads, within limits, and by several means; tests/faults has what statements try."""
 
+import inspect
 import json
 import sqlite3
 
@@ -63,6 +64,26 @@ def test_a_result_is_cut_off_after_max_rows(shop):
     assert not run_query(shop, "SELECT 1 UNION SELECT 2 UNION SELECT 3", max_rows=3).truncated
 
 
+def test_a_result_that_holds_too_much_is_counted_in_rows_and_bytes(shop):
+    message = "the first 12 rows hold 1,080 bytes, over max_bytes=1,000; select fewer rows or"
+    with pytest.raises(QueryTooExpensiveError, match=message):
+        run_query(shop, f"SELECT '{'x' * 90}' FROM staff", max_bytes=1_000)
+    eleven = f"SELECT '{'x' * 90}' FROM staff LIMIT 11"
+    assert len(run_query(shop, eleven, max_bytes=990).rows) == 11
+
+
+def test_the_seconds_are_those_between_start_and_end(shop, monkeypatch):
+    monkeypatch.setattr(sql_runner.time, "perf_counter", lambda: 7.0)
+    assert run_query(shop, "SELECT 1").seconds == 0.0
+
+
+def test_a_query_has_the_same_limits_by_both_ways():
+    limits = {"max_rows": 1_000, "max_seconds": 1.0, "max_bytes": 1_000_000}
+    for function in (run_query, ReadOnlyDatabase.run):
+        parameters = inspect.signature(function).parameters
+        assert {name: parameters[name].default for name in limits} == limits
+
+
 def test_columns_come_with_their_names(shop):
     result = run_query(shop, "SELECT team, COUNT(*) AS people FROM staff GROUP BY team LIMIT 1;")
     assert result.columns == ("team", "people")
@@ -107,6 +128,7 @@ def test_all_questions_queries_give_what_they_give_without_limits(shop):
         ("SELECT city FROM orders", "no such column: city; city is a column of customers"),
         ("SELECT name FROM stafff", "no such table: stafff; the nearest table is staff"),
         ("SELECT xyzzy FROM staff", "no such column: xyzzy$"),
+        ("SELECT name FROM xyzzy", "no such table: xyzzy$"),
         ("SELECT YEAR(hired_on) FROM staff", "no such function: YEAR$"),
         ("SELECT name FORM staff", 'near "staff": syntax error'),
         ("SELECT name FROM staff WHERE name = 'O'Hara'", "syntax error|unrecognized token"),

@@ -69,6 +69,11 @@ def test_a_reply_without_a_statement_is_an_error(reply):
         extract_sql(reply)
 
 
+def test_of_a_long_reply_without_a_statement_the_first_60_characters_are_shown():
+    with pytest.raises(QueryFailedError, match=f"statement: '{'x' * 60}'; ask for SQL and nothing"):
+        extract_sql("x" * 61)
+
+
 @pytest.mark.parametrize(
     ("sql", "ordered"),
     [
@@ -109,6 +114,10 @@ COUNT = "SELECT COUNT(*) FROM staff WHERE wage > 20 AND team = 'desk'"
             TOP,
             "other order or limit",
         ),
+        (COUNT.replace("COUNT(*)", "COUNT(*) + COUNT(*)"), COUNT, "other aggregate"),
+        ("SELECT `name` FROM staff", "SELECT `wage` FROM staff", "other column"),
+        ("SELECT name, name FROM staff", "SELECT name FROM staff", "other"),
+        (f"{QUERY} WHERE name IN ({QUERY})", QUERY, "other comparison"),
         (JOIN.replace("hours", "SH.hours").replace("shifts", "shifts AS SH"), JOIN, "other"),
         (TOP.lower().replace("'desk'", "'desk'"), TOP, "other"),
     ],

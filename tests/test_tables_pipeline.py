@@ -97,6 +97,12 @@ def test_the_rules_hold_for_tables_broken_elsewhere(truth, seed):
         assert_frame_equal(by_key(shop.tables[table], table), by_key(getattr(best, table), table))
 
 
+def test_each_rule_is_named_after_the_defect_that_it_finds(truth, shop):
+    planted = defects.plant_defects(truth)[1]
+    found = shop.findings[["table", "column", "defect"]].itertuples(index=False, name=None)
+    assert set(found) == {(each.table, each.column, each.name) for each in planted}
+
+
 @pytest.mark.parametrize("table", COLUMNS)
 def test_every_raw_row_is_kept_or_set_aside(raw, shop, table):
     assert len(shop.tables[table]) + len(shop.set_aside[table]) == len(raw[table])
@@ -144,6 +150,8 @@ def test_what_is_read_back_is_what_was_cleaned(prepared, shop):
         assert_frame_equal(prepared.tables[table], shop.tables[table])
         assert prepared.set_aside[table].index.equals(shop.set_aside[table].index)
         assert list(prepared.set_aside[table]["reason"]) == list(shop.set_aside[table]["reason"])
+        assert list(prepared.set_aside[table]) == list(shop.set_aside[table])
+    assert list(prepared.findings) == list(shop.findings)
     same = ["table", "column", "defect", "row", "action"]
     assert prepared.findings[same].values.tolist() == shop.findings[same].values.tolist()
 

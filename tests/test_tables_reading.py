@@ -93,6 +93,11 @@ def test_a_wrong_byte_is_located_past_the_first_block(write, monkeypatch):
     assert f"line 3: byte {content.index(0xFF)} (0xff)" in message
 
 
+def test_a_character_that_the_files_end_cuts_off_is_located(write):
+    message = message_of(read_csv, write("a.csv", b"id,n\n1,\xc3"))
+    assert "line 2: byte 7 (0xc3) is not utf-8" in message
+
+
 def test_a_byte_may_be_replaced_on_request(write):
     path = write("a.csv", b"id,n\n1,\xff\n")
     assert read_csv(path, encoding_errors="replace").values.tolist() == [["1", "\ufffd"]]
@@ -105,6 +110,10 @@ def test_a_column_of_usecols_must_be_there(write):
     path = write("a.csv", "id,n\n1,2\n")
     assert "no column 'idd'" in message_of(read_csv, path, usecols=["idd"])
     assert list(read_csv(path, usecols=["n"])) == ["n"]
+
+
+def test_a_separator_that_was_given_by_its_other_name_is_not_guessed_at(write):
+    assert list(read_csv(write("a.csv", "a|b\n1\n"), delimiter=";")) == ["a|b"]
 
 
 # CSV: the rows
@@ -164,6 +173,7 @@ def test_chunks_check_the_header_before_the_first_is_asked_for(write):
     assert "no column 'x'" in message_of(read_csv_in_chunks, path, columns=["x"])
     with pytest.raises(ValueError, match="rows=0"):
         read_csv_in_chunks(path, rows=0)
+    assert len(next(read_csv_in_chunks(path, rows=1))) == 1
 
 
 def test_pandas_own_chunks_are_sent_to_the_function_for_them(write):
@@ -185,6 +195,7 @@ def test_an_empty_cell_is_missing_and_the_text_na_is_text(write_workbook):
 def test_a_sheets_columns_are_checked(write_workbook):
     path = write_workbook({"s": [["id", "n", "id"], [1, 2, 3]], "t": [["id", "n"], [1, 2]]})
     assert "two columns are named 'id'" in message_of(read_excel, path, sheet="s")
+    assert list(read_excel(path, sheet="s", names=["a", "b", "c"])) == ["a", "b", "c"]
     message = message_of(read_excel, path, sheet="t", columns=["ID"])
     assert "sheet 't': no column 'ID'" in message
     assert "nearest first: 'id', 'n'" in message

@@ -183,7 +183,7 @@ def test_no_part_stays_empty_while_there_are_groups_for_each(seed):
 
 
 def test_a_split_that_cannot_be_made_is_refused():
-    frame = pd.DataFrame({"text": list("abcd")}, index=[3, 4, 5, 6])
+    frame = pd.DataFrame({"text": list("abcd"), "other": 0}, index=[3, 4, 5, 6])
     halves = {"x": 0.5, "y": 0.5}
     with pytest.raises(ValueError, match="3 groups for 4 rows"):
         split_by_group(frame, [0, 1, 2], shares=halves)
@@ -193,9 +193,10 @@ def test_a_split_that_cannot_be_made_is_refused():
         split_by_group(frame, range(4), shares={"x": 0.5, "y": 0.4})
     with pytest.raises(ValueError, match="give shares above 0"):
         split_by_group(frame, range(4), shares={"x": 1.5, "y": -0.5})
-    with pytest.raises(ValueError, match="'label' is no column of frame; there are text"):
+    with pytest.raises(ValueError, match=r"'label' is no column of frame; there are text, other$"):
         split_by_group(frame, range(4), shares=halves, stratify="label")
-    with pytest.raises(ValueError, match="another index than frame"):
+    remedy = r"make it with pd\.Series\(groups, index=frame\.index\)$"
+    with pytest.raises(ValueError, match=f"another index than frame, .*; {remedy}"):
         split_by_group(frame, pd.Series(range(4)), shares=halves)
     with pytest.raises(ValueError, match=r"groups\[2\] is missing"):
         split_by_group(frame, [0, 1, None, 3], shares=halves)

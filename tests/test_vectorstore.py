@@ -158,7 +158,10 @@ def test_search_agrees_with_a_plain_matrix_product(client):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"id": "1", "text": "red"}], r"rows\[0\] lacks shelf"),
+        (
+            [{"id": "1", "text": "red"}],
+            r"rows\[0\] lacks shelf; mend it, .* and write such rows there$",
+        ),
         ([row("1", "red") | {"color": "x"}], r"has color that the collection doesn't know"),
         ([row("1", "red"), row("1", "blue")], r"rows\[1\] repeats the id '1' of rows\[0\]"),
     ],
@@ -178,13 +181,13 @@ def test_a_bad_row_is_named_before_anything_is_stored(client, rows, message, see
     kept="The collection: nothing is stored.",
 )
 def test_vectors_of_another_size_are_refused(client, seen):
-    with pytest.raises(
-        ValueError, match=r"shape \(1, 3\), the collection takes \(1, 4\)"
-    ) as caught:
+    advice = "use the embedding model that the collection was made with"
+    message = rf"shape \(1, 3\), the collection takes \(1, 4\); {advice}$"
+    with pytest.raises(ValueError, match=message) as caught:
         ingest(client, [row("1", "red")], embed=lambda texts: np.ones((1, 3)))
     seen(caught.value)
     assert stored(client) == []
-    with pytest.raises(ValueError, match="use the embedding model") as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         vectorstore.search(client, "colours", np.ones((1, 3)))
     seen(caught.value)
 
@@ -275,7 +278,20 @@ def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client,
     ]
     seen(lines[0]["reason"])
     assert lines[0]["values"] == row("2", "蓝" * 22)
+    assert "蓝" * 22 in path.read_text(encoding="utf-8")  # readable, without escapes
     assert lines[5]["values"]["shelf"] == "nan"
+
+
+def test_half_a_character_is_set_aside_and_comes_back(client, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ingest(client, [row("1", "\ud800")], set_aside=path)
+    assert set_aside_lines(path)[0]["values"]["text"] == "\ud800"
+
+
+def test_numpys_values_are_set_aside_as_plain_numbers(client, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ingest(client, [row("1", np.int64(5)), row("2", np.array([1, 2]))], set_aside=path)
+    assert [line["values"]["text"] for line in set_aside_lines(path)] == [5, [1, 2]]
 
 
 @pytest.mark.fault(
@@ -478,6 +494,27 @@ def test_a_uri_that_is_neither_path_nor_address_is_refused(seen):
     with pytest.raises(ValueError, match=r"'localhost:19530' is neither") as caught:
         vectorstore.connect("localhost:19530")
     seen(caught.value)
+
+
+def test_a_local_database_is_left_without_pings_and_a_server_is_not(tmp_path, monkeypatch):
+    from course_utils.vectorstore import connection
+
+    given = []
+
+    class Client:
+        def __init__(self, uri, **options):
+            given.append(options)
+
+        def get_server_version(self, timeout):
+            return "2"
+
+    monkeypatch.setattr(connection, "MilvusClient", Client)
+    vectorstore.connect("http://127.0.0.1:1")
+    vectorstore.connect(tmp_path / "new" / "folder" / "a.db")
+    options = [each["grpc_options"] for each in given]
+    assert "grpc.keepalive_time_ms" not in options[0]
+    assert options[1] == {"grpc.keepalive_time_ms": 2**31 - 1}
+    assert (tmp_path / "new" / "folder").is_dir()
 
 
 OPEN_AND_REPORT = """

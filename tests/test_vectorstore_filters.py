@@ -58,9 +58,12 @@ def expression(*where):
         (("weight", "<=", 2), "weight <= 2.0"),
         (("weight", "<", 1e-7), "weight < 1e-07"),
         (("open", "==", True), "open == true"),
+        (("open", "!=", False), "open != false"),
         (("category", "in", ["a", "b"]), 'category in ["a", "b"]'),
         (("pages", "not in", (1, 2)), "pages not in [1, 2]"),
         (("pages", "in", []), "pages in []"),
+        (("stars", "==", 127), "stars == 127"),
+        (("stars", ">=", -127), "stars >= -127"),
     ],
 )
 def test_a_condition_is_written_by_the_type_of_its_field(condition, written):
@@ -157,7 +160,7 @@ def test_a_condition_that_makes_no_sense_is_named(condition, message):
         (("pages", "==", 1.0), "and 1.0 is float"),
         (("weight", "==", "1"), "holds DOUBLE, and '1' is str"),
         (("open", "==", "true or 1 == 1"), "holds BOOL"),
-        (("open", "==", 1), "holds BOOL, and 1 is int"),
+        (("open", "==", 1), "'open' holds BOOL, and 1 is int; give a value of the field's type$"),
         (("category", "in", "returns"), "'in' takes a list of values"),
         (("pages", "in", [1, "2"]), "and '2' is str"),
     ],

@@ -52,6 +52,7 @@ def test_the_hash_counts_a_vector_as_32_bit_floats():
 
 def test_a_good_row_has_no_problem():
     assert problem() is None
+    assert problem(price=float(np.finfo(np.float32).max)) is None
     assert problem(pages=np.int64(3), price=np.float64(2), open=np.bool_(False), note="x") is None
 
 
@@ -67,6 +68,7 @@ def test_a_good_row_has_no_problem():
         ({"text": "\ud800"}, "has a 'text' that isn't valid Unicode text"),
         ({"pages": 1.0}, "has a 'pages' that is float (1.0), not a whole number"),
         ({"pages": True}, "has a 'pages' that is bool (True), not a whole number"),
+        ({"pages": -129}, "has a 'pages' that is -129, outside INT8"),
         ({"pages": 128}, "has a 'pages' that is 128, outside INT8"),
         ({"price": "1.5"}, "has a 'price' that is str ('1.5'), not a number"),
         ({"price": float("nan")}, "has a 'price' that is nan, not a finite number of FLOAT"),
@@ -91,7 +93,8 @@ def test_missing_and_unknown_fields_are_named_with_the_nearest():
     row = {name: value for name, value in GOOD.items() if name != "price"} | {"prices": 1}
     said = row_problem(row, FIELDS, set(FIELDS) - {"embedding"})
     assert said.startswith("lacks price and has prices that the collection doesn't know: ")
-    assert "did you mean 'price'?" in said
+    assert said.endswith("did you mean 'price'? (there: id, note, open, pages, price, text)")
+    assert problem(prices=1).startswith("has prices that the collection doesn't know: ")
 
 
 @pytest.mark.parametrize(

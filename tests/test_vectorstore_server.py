@@ -122,3 +122,14 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path):
     else:
         pytest.fail("the server still answers 10 s after its process was killed")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_it_listens_on_all_interfaces_as_it_says(milvus_uri):
+    import psutil
+
+    port = int(milvus_uri.rsplit(":", 1)[1])
+    listening = [each for each in psutil.net_connections("tcp") if each.status == "LISTEN"]
+    assert {each.laddr.ip for each in listening if each.laddr.port == port} <= {"0.0.0.0", "::"}
+    assert any(each.laddr.port == port for each in listening)
+    assert "listens on all network interfaces and asks for no password" in server.__doc__

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer, check_target_module_exists
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 
 from course_utils import files
 
@@ -128,7 +129,7 @@ def load_adapter(base: "PreTrainedModel", folder: Path, *, trainable: bool = Fal
 
     Args:
         base: Without adapters.
-        folder: As `save_adapter` wrote it. peft's own folders load too, unchecked.
+        folder: As `save_adapter` wrote it. peft's own folders load too, without the comparison.
         trainable: Whether its training goes on; frozen by default, as in peft.
 
     Raises:
@@ -139,6 +140,11 @@ def load_adapter(base: "PreTrainedModel", folder: Path, *, trainable: bool = Fal
     if not (folder / "adapter_config.json").is_file():
         raise FileNotFoundError(
             f"{folder}: no adapter_config.json here; pass a folder that save_adapter wrote"
+        )
+    # peft would look for a pickle next, and then on the hub.
+    if not (folder / SAFETENSORS_WEIGHTS_NAME).is_file():
+        raise FileNotFoundError(
+            f"{folder}: no {SAFETENSORS_WEIGHTS_NAME} here; pass a folder that save_adapter wrote"
         )
     _check_without_adapters(base)
     if (folder / BASE_FILE).is_file():

@@ -332,6 +332,10 @@ def test_a_damaged_workbook_is_named(write_workbook, damage, seen):
     [
         ('{"a": 1}\n\n{"a": }\n', "line 3, column 7: not JSON"),
         ('{"a": 1}\n7\n', "line 2: '7' is JSON but no object"),
+        (
+            f'"{"x" * 60}"\n',
+            f"line 1: '\"{'x' * 59}' is JSON but no object; write the line as {{...}}",
+        ),
         ('{"a": 1}\n{"text": 1, "A": 2}\n', "line 2: no field 'a'"),
         ('{"text": 1, "A": 2}\n', "nearest first: 'A', 'text'"),
         ("\n\n", "only blank lines"),

@@ -193,7 +193,10 @@ def test_a_second_statement_is_refused(refused, seen, sql):
         ("  -- nothing\n", "it holds no statement"),
         ("SELECT 1\0; DROP TABLE staff", "character 8 is a null character"),
         ("SELECT '\ud800'", "character 8 isn't valid Unicode"),
-        ("SELECT name FROM staff WHERE wage > ?", "it has a parameter"),
+        (
+            "SELECT name FROM staff WHERE wage > ?",
+            "it has a parameter (? or :name) and no value for it; only one SELECT",
+        ),
         ("SELECT name FROM staff WHERE wage > :wage", "it has a parameter"),
     ],
 )
