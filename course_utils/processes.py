@@ -16,6 +16,7 @@ import psutil
 
 from course_utils import runtime
 
+CAUSE_LINES = 30  # of a traceback; the others' follow, which only lost their partner
 STOP_S = 10  # torchrun stops its processes when it is told to; what takes longer is killed
 
 
@@ -91,7 +92,9 @@ def _stop(pid: int) -> None:
 
 
 def _cause(complaints: str) -> str:
-    """Return the first traceback of a process, without the launcher's own behind it."""
-    own = complaints.split("torch/distributed/run.py")[0]
-    found = re.search(r"Traceback \(most recent call last\):.*", own, flags=re.DOTALL)
-    return "\n".join((found[0] if found else complaints).splitlines()[-30:])
+    """Return the traceback of the process that failed first, without the launcher's own."""
+    flags = re.MULTILINE | re.DOTALL
+    theirs = re.split(r"^[EW]\d{4} .*torch/distributed/elastic", complaints, flags=re.MULTILINE)[0]
+    found = re.search(r"^[^\n]*Traceback \(most recent call last\):.*", theirs, flags)
+    lines = (found[0] if found else complaints).splitlines()
+    return "\n".join(lines if found is None else lines[:CAUSE_LINES])[-4000:]
