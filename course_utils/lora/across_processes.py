@@ -80,7 +80,6 @@ def train_steps(
                 logging_steps=1,
                 save_strategy="no",
                 report_to=[],
-                disable_tqdm=True,
                 use_cpu=runtime.device() == "cpu",
                 dataloader_pin_memory=False,
                 seed=0,
