@@ -34,7 +34,7 @@ def test_twice_the_rows_take_twice_the_bytes_but_for_what_is_kept_once():
 
 
 def test_an_unknown_kind_is_named_with_those_that_are():
-    with pytest.raises(ValueError, match="'ivf'.*FLAT, IVF_FLAT, IVF_SQ8, IVF_PQ, HNSW"):
+    with pytest.raises(ValueError, match=r"'ivf'.*FLAT, IVF_FLAT, IVF_SQ8, IVF_PQ, HNSW"):
         sizing.index_bytes(1, 384, "ivf")
 
 
