@@ -107,6 +107,20 @@ def test_a_changed_field_alone_replaces_its_row(client):
     assert stored(client) == [("1", "red", "top")]
 
 
+def test_a_condition_on_the_partition_key_finds_each_row_wherever_it_moved(client):
+    key = {"shelf": {"datatype": DataType.VARCHAR, "max_length": 16, "is_partition_key": True}}
+    make_collection(client, "shelves", **key)
+    rows = [row(f"r{n}", "red", shelf="abcde"[n % 5]) for n in range(50)]
+    assert ingest(client, rows, collection="shelves") == (50, 0, 0)
+    rows[0]["shelf"] = "e"
+    assert ingest(client, rows, collection="shelves") == (0, 1, 49)
+    found = [
+        vectorstore.count(client, "shelves", where=[("shelf", "==", shelf)]) for shelf in "abcde"
+    ]
+    assert found == [9, 10, 10, 10, 11]
+    assert ingest(client, rows, collection="shelves") == (0, 0, 50)
+
+
 def test_an_ingest_that_broke_off_goes_on_where_it_stopped(client):
     rows = [row("1", "red"), row("2", "crimson"), row("3", "blue"), row("4", "red")]
     embedded = []
