@@ -87,8 +87,8 @@ def ingest(
 
     Writes by `upsert`: `insert` with a known key replaces the row on Milvus Lite, but a Milvus
     2.3 server keeps both. In a collection with a partition key, where upsert has a fault of its
-    own, it deletes known rows and inserts. Another embedding model needs a collection of its own: rows whose
-    values are the same keep their old vectors.
+    own, it deletes known rows and inserts. Another embedding model needs a collection of its
+    own: rows whose values are the same keep their old vectors.
 
     Args:
         client: Connected to Milvus Lite or a server.
