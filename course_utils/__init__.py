@@ -17,6 +17,7 @@
     sql_eval       run model-written SQL safely, and judge it by its result
     vectorstore    put texts and vectors into Milvus, search them
     rag            the handbook: chunks, prompt, what is known and what is not, the assistant
+    processes      start several processes at once, and stop them
     shop           the shop's data and how it is made
     docstrings     a corpus that nobody here wrote
     data_files     the rows of the committed files, by split

@@ -80,6 +80,11 @@ def artifacts_dir() -> Path:
     return path
 
 
+def environment(changes: dict[str, str]) -> dict[str, str]:
+    """Return this process's environment variables, some of them changed, to start another with."""
+    return {**os.environ, **changes}
+
+
 def strict() -> bool:
     """Return whether a failed or unattempted exercise raises."""
     return os.environ.get("COURSE_STRICT", "0") not in {"", "0"}

@@ -107,6 +107,20 @@ def test_a_changed_field_alone_replaces_its_row(client):
     assert stored(client) == [("1", "red", "top")]
 
 
+def test_a_condition_on_the_partition_key_finds_each_row_wherever_it_moved(client):
+    key = {"shelf": {"datatype": DataType.VARCHAR, "max_length": 16, "is_partition_key": True}}
+    make_collection(client, "shelves", **key)
+    rows = [row(f"r{n}", "red", shelf="abcde"[n % 5]) for n in range(50)]
+    assert ingest(client, rows, collection="shelves") == (50, 0, 0)
+    rows[0]["shelf"] = "e"
+    assert ingest(client, rows, collection="shelves") == (0, 1, 49)
+    found = [
+        vectorstore.count(client, "shelves", where=[("shelf", "==", shelf)]) for shelf in "abcde"
+    ]
+    assert found == [9, 10, 10, 10, 11]
+    assert ingest(client, rows, collection="shelves") == (0, 0, 50)
+
+
 @pytest.mark.fault(
     "Killed in the midst",
     breaks="An ingest is interrupted by hand between two batches.",

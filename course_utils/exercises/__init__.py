@@ -22,6 +22,7 @@ from course_utils.exercises import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     progress_file,
     quizzes,
     rendering,
@@ -39,6 +40,7 @@ LESSONS = (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
 )
 
 EXERCISES: dict[str, Exercise] = {

@@ -71,7 +71,8 @@ def check_run(
                 f"{folder} holds {Path(checkpoint).name} of an earlier training; pass "
                 "resume=True to go on from it, or delete the folder, or choose another output_dir"
             )
-        files.write_text(path, json.dumps(run, indent=2) + "\n")
+        if training_args.should_save:  # of several processes the first, as for checkpoints
+            files.write_text(path, json.dumps(run, indent=2) + "\n")
         return None
     if path.is_file():
         try:
@@ -122,5 +123,6 @@ def _describe(
         "lora_alpha": lora_config.lora_alpha,
         "lora_dropout": lora_config.lora_dropout,
         "layers_to_transform": lora_config.layers_to_transform,
+        "processes": training_args.world_size,
         "target_modules": targets if isinstance(targets, str) else sorted(targets or []),
     }

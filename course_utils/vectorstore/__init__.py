@@ -11,6 +11,8 @@ check first, write by `upsert`, and say what is wrong with which row.
     ingesting    batches that can be repeated and resumed
     filters      conditions given as data, never pasted into a filter
     searching    search, count, delete
+    sizing       bytes of an index by formula, query nodes for them, and their price
+    measuring    the bytes of a real index on a server
     server       a real Milvus server on this machine, from the wheel `milvus`
 """
 
