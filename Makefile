@@ -8,6 +8,7 @@ RUN := $(BIN)/python
 STAMP := $(VENV)/.installed
 GRADING := $(VENV)/.grading
 SITE := $(VENV)/.site
+BENCH := $(VENV)/.bench
 LESSONS := $(wildcard notebooks/*.ipynb)
 EXECUTED := $(LESSONS:notebooks/%=build/executed/%)
 SOLVED := $(LESSONS:notebooks/%=build/executed/solutions/%)
@@ -20,7 +21,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 LAB ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel colab constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks solutions course site workshop wheels doctor format wheel colab constraints latest bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -50,6 +51,12 @@ $(SITE): $(STAMP)
 	@echo "==> installing Sphinx for the course's pages"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
 	@touch $(SITE)
+
+# Other software that the benchmarks measure the course against.
+$(BENCH): $(STAMP)
+	@echo "==> installing llama.cpp and ONNX Runtime for the benchmarks"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	@touch $(BENCH)
 
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
@@ -123,7 +130,7 @@ colab: setup  ## lessons 00, 03 and 07 as on Colab: an empty folder, a new envir
 	@rm -rf build/colab
 	@$(RUN) tests/run_colab.py
 
-constraints: setup  ## write constraints.txt from what .venv holds now
+constraints: setup $(BENCH)  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py
 
 # In a copy of the tree, so that neither .venv nor constraints.txt changes here.
@@ -138,6 +145,10 @@ latest:  ## the tests against the newest releases of every package
 	@echo "==> what differs from the known-good set"
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks
+
+# docs/make_benchmarks.py takes the figures over into the page, when the machine was idle.
+bench: $(BENCH)  ## speed and memory side by side, as a table of ratios (20 minutes)
+	@$(RUN) -m benchmarks
 
 data: setup  ## write the seeded files, their checksums and the pages of docs/ again
 	@$(RUN) docs/make_data.py

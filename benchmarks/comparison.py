@@ -90,5 +90,5 @@ def aligned_table(rows: Sequence[Comparison]) -> str:
     """Return the rows as text in columns, for a terminal."""
     lines = [HEAD, *(row.cells() for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    padded = [map(str.ljust, line, widths) for line in lines]
     return "\n".join("  ".join(line).rstrip() for line in padded)

@@ -27,7 +27,7 @@ def describe() -> dict[str, Any]:
     """Return the machine and the versions, in plain values."""
     return {
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -46,8 +46,11 @@ def processor() -> str:
     lines = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
     values = {name.strip(): value.strip() for name, value in lines.items()}
     name = values.get("model name", platform.machine())
-    units = [unit for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-             if unit in values.get("flags", "").split()]
+    units = [
+        unit
+        for unit in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+        if unit in values.get("flags", "").split()
+    ]
     return f"{name} ({', '.join(units)})" if units else name
 
 

@@ -29,7 +29,11 @@ def say(text: str) -> None:
 
 
 def rates_in_turns(
-    subjects: Mapping[str, Callable[[], float]], *, rounds: int, warm_ups: int = 1
+    subjects: Mapping[str, Callable[[], float]],
+    *,
+    rounds: int,
+    warm_ups: int = 1,
+    prepare: Callable[[], None] = lambda: None,
 ) -> dict[str, Sample]:
     """Run each subject in each round, and return how much it did per second.
 
@@ -41,6 +45,7 @@ def rates_in_turns(
             the number of tokens.
         rounds: How often each is measured.
         warm_ups: How often each runs before, unmeasured.
+        prepare: Runs before each turn of each subject, unmeasured.
 
     Raises:
         ValueError: `rounds` is below 1.
@@ -50,11 +55,13 @@ def rates_in_turns(
     for _ in range(warm_ups):
         for name, subject in subjects.items():
             say(f"warm-up: {name}")
+            prepare()
             subject()
     rates: dict[str, list[float]] = {name: [] for name in subjects}
     for number in range(rounds):
         order = list(subjects) if number % 2 == 0 else list(reversed(subjects))
         for name in order:
+            prepare()
             started = time.perf_counter()
             amount = subjects[name]()
             rates[name].append(amount / (time.perf_counter() - started))

@@ -1,23 +1,6 @@
-"""LoRA training by lesson 04's recipe: against the processor's limit, and against the notes.
-
-Operations are counted for the real tokens alone, two for a multiplication with its addition:
-
-    frozen weights   forward 2 P a token, P the weights of all 30 blocks; backward 2 P' a token,
-                     P' those of the blocks from the first adapted one on. A frozen weight needs
-                     no gradient of its own, and the gradient stops at the first adapter, before
-                     which q, k and v pass none on.
-    adapters         6 r (in + out) a token and layer: forward, and backward to input and weight
-    attention        forward 2 dim (length + 1) a token and block, the causal half; backward twice
-                     that, from the first adapted block on
-    logits           4 dim vocab a labelled token, forward and backward
-
-Norms, activations and the optimizer aren't counted: they take time, and are part of the loss
-against the limit.
-"""
+"""LoRA training by lesson 04's recipe: against the processor's limit, and against the notes."""
 
 import tempfile
-import time
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,19 +8,19 @@ from peft import LoraConfig
 from transformers import (
     DataCollatorForSeq2Seq,
     Trainer,
-    TrainerCallback,
     TrainingArguments,
 )
 
 from benchmarks import limits
 from benchmarks.comparison import Comparison
+from benchmarks.held_out_loss import LOOK_EVERY, StopAtLoss
 from benchmarks.measuring import Sample, rates_in_turns, say
+from benchmarks.training_operations import count_operations
 from course_utils import lora, models, runtime
 from course_utils.batching import IGNORE_INDEX
 from course_utils.lora import text_to_sql
 
 HELD_OUT_LOSS = 0.5  # the base model starts above 2; a query is mostly right at about 0.2
-LOOK_EVERY = 10  # steps
 NOTES_ADAPTER = LoraConfig(
     r=8,
     lora_alpha=16,
@@ -120,32 +103,6 @@ def run(*, small: bool, million: bool = False) -> list[Comparison]:
     ]
 
 
-def count_operations(base: Any, config: LoraConfig, rows: Sequence[dict]) -> float:
-    """Return the operations of one pass of training over the rows; the module has the formula."""
-    first = min(config.layers_to_transform)
-    forward = backward = adapters = 0
-    for number, block in enumerate(base.model.layers):
-        for name, layer in block.named_modules():
-            if isinstance(layer, torch.nn.Linear):
-                kind = name.split(".")[-1]
-                forward += 2 * layer.weight.numel()
-                passes_on = number > first or kind not in ("q_proj", "k_proj", "v_proj")
-                if number >= first and passes_on:
-                    backward += 2 * layer.weight.numel()
-                if number in config.layers_to_transform and kind in config.target_modules:
-                    adapters += 6 * config.r * (layer.in_features + layer.out_features)
-    blocks = len(base.model.layers)
-    dim, vocab = base.config.hidden_size, base.config.vocab_size
-    attention = 2 * dim * (blocks + 2 * (blocks - first))
-    lengths = [len(row["input_ids"]) for row in rows]
-    labelled = sum(label != IGNORE_INDEX for row in rows for label in row["labels"])
-    return (
-        sum(lengths) * float(forward + backward + adapters)
-        + attention * sum(length * (length + 1) for length in lengths)
-        + 4.0 * dim * vocab * labelled
-    )
-
-
 def notes_row(row: dict, length: int, pad_id: int) -> dict[str, list[int]]:
     """Return the row as the notes' recipe has it: padded to one length, the prompt learned too."""
     missing = length - len(row["input_ids"])
@@ -191,34 +148,6 @@ def quiet(arguments: TrainingArguments) -> TrainingArguments:
     arguments.disable_tqdm = True
     arguments.use_cpu = True
     return arguments
-
-
-class StopAtLoss(TrainerCallback):
-    """Stops at a held-out loss; its clock stands still while that is measured."""
-
-    def __init__(self, rows: list[dict], collate: Any, target: float) -> None:
-        self.batches = [collate(rows[start : start + 12]) for start in range(0, len(rows), 12)]
-        self.target = target
-        self.seconds, self.loss = 0.0, float("inf")
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the clock."""
-        self._since = time.perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **kwargs: Any) -> None:
-        """Look at the loss every few steps."""
-        if state.global_step % LOOK_EVERY and state.global_step < state.max_steps:
-            return
-        self.seconds += time.perf_counter() - self._since
-        model.eval()
-        with torch.no_grad():
-            losses = [model(**batch).loss.item() for batch in self.batches]
-        model.train()
-        counts = [(batch["labels"] != IGNORE_INDEX).sum().item() for batch in self.batches]
-        self.loss = sum(a * b for a, b in zip(losses, counts, strict=True)) / sum(counts)
-        say(f"step {state.global_step}, {self.seconds:.0f} s, held-out loss {self.loss:.3f}")
-        control.should_training_stop = self.loss <= self.target
-        self._since = time.perf_counter()
 
 
 def time_to_loss(
