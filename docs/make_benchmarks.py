@@ -20,8 +20,9 @@ What the course's package does in a second, and in how much memory, held against
 limits, against other software and against the learner's notes that the course grew out of.
 
 `make bench` measures all of it in about {minutes} minutes. Both sides of a pair run in one process,
-in turns, after a warm-up. A figure is the median of the rounds; a ratio above 1 says that the course
-is faster or takes less, and *rounds from* gives the smallest and the largest ratio of one round.
+in turns, after a warm-up. A figure is the median of the rounds; a ratio above 1 says that the
+course is faster or takes less, and *rounds from* gives the smallest and the largest ratio of one
+round.
 `benchmarks/` holds the programs, `docs/benchmarks.json` the figures of each round.
 
 The figures are of one run, on {day}: {processor}, {cores} cores, {memory_gb} GB, {system}, Python
