@@ -4,10 +4,11 @@
 that is thrown away, as the longest query of a batch has twice the tokens of the average one.
 """
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,13 +65,12 @@ def generate_batch(
     while True:
         at = inputs["input_ids"].shape[1]
         half_ended = HalfEnded(len(rows), end_ids, input_ids.device)
+        rest = copy.deepcopy(config)  # its limits count from the tokens that go in
+        rest.max_new_tokens = limit - at
+        rest.min_new_tokens = max(0, length + (config.min_new_tokens or 0) - at)
+        rest.return_dict_in_generate = True
         output = model.generate(
-            **inputs,
-            generation_config=config,
-            max_new_tokens=limit - at,
-            min_new_tokens=max(0, length + (config.min_new_tokens or 0) - at),
-            stopping_criteria=[half_ended],
-            return_dict_in_generate=True,
+            **inputs, generation_config=rest, stopping_criteria=StoppingCriteriaList([half_ended])
         )
         at = output.sequences.shape[1]
         whole[rows, :at] = output.sequences
