@@ -132,3 +132,25 @@ def test_each_topic_is_a_module_with_a_title_on_the_page():
 def test_the_committed_page_is_made_from_the_committed_figures():
     results = json.loads(make_benchmarks.FIGURES.read_text(encoding="utf-8"))
     assert make_benchmarks.PAGE.read_text(encoding="utf-8") == make_benchmarks.page(results)
+
+
+def test_the_operations_of_a_training_are_those_that_torch_counts(make_llama):
+    import torch
+    from peft import LoraConfig
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from benchmarks.training_operations import count_operations
+    from course_utils import lora
+    from course_utils.lora.text_to_sql import LINEAR
+
+    base = make_llama(hidden_size=64, intermediate_size=96)
+    base.set_attn_implementation("eager")
+    config = LoraConfig(r=4, target_modules=LINEAR, layers_to_transform=[1], task_type="CAUSAL_LM")
+    row = {"input_ids": list(range(3, 15)), "labels": list(range(3, 15))}
+    ours = count_operations(base, config, [row])
+    model = lora.attach(base, config)
+    batch = {name: torch.tensor([tokens]) for name, tokens in row.items()}
+    with FlopCounterMode(display=False) as counter:
+        model(**batch).loss.backward()
+    # torch counts the half of attention that the mask hides, and no gradient into the first A.
+    assert ours == pytest.approx(counter.get_total_flops(), rel=0.06)
