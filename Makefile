@@ -8,6 +8,7 @@ RUN := $(BIN)/python
 STAMP := $(VENV)/.installed
 GRADING := $(VENV)/.grading
 SITE := $(VENV)/.site
+BENCH := $(VENV)/.bench
 LESSONS := $(wildcard notebooks/*.ipynb)
 EXECUTED := $(LESSONS:notebooks/%=build/executed/%)
 SOLVED := $(LESSONS:notebooks/%=build/executed/solutions/%)
@@ -26,7 +27,7 @@ MUTMUT := mutmut==3.8.1
 PIP_AUDIT := pip-audit==2.10.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint unit notebooks orders solutions course site workshop wheels doctor format wheel colab mutants audit constraints latest data clean
+.PHONY: help setup lab test lint unit notebooks orders solutions course site workshop wheels doctor format wheel colab mutants audit constraints latest bench data clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*  ## (.*)/make \1\t\2/' | expand -t 18
@@ -56,6 +57,12 @@ $(SITE): $(STAMP)
 	@echo "==> installing Sphinx for the course's pages"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
 	@touch $(SITE)
+
+# Other software that the benchmarks measure the course against.
+$(BENCH): $(STAMP)
+	@echo "==> installing llama.cpp and ONNX Runtime for the benchmarks"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	@touch $(BENCH)
 
 lab: setup  ## open JupyterLab at lesson 00
 	@echo "==> opening JupyterLab; stop it with Ctrl-C"
@@ -144,7 +151,7 @@ audit:  ## known vulnerabilities of the pinned versions
 	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet $(PIP_AUDIT); }
 	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
-constraints: setup  ## write constraints.txt from what .venv holds now
+constraints: setup $(BENCH)  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py
 
 # In a copy of the tree, so that neither .venv nor constraints.txt changes here.
@@ -159,6 +166,10 @@ latest:  ## the tests against the newest releases of every package
 	@echo "==> what differs from the known-good set"
 	@cd build/latest && diff known-good.txt constraints.txt | grep '^[<>]' || true
 	@$(MAKE) -C build/latest unit notebooks
+
+# docs/make_benchmarks.py takes the figures over into the page, when the machine was idle.
+bench: $(BENCH)  ## speed and memory side by side, as a table of ratios (20 minutes)
+	@$(RUN) -m benchmarks
 
 data: setup  ## write the seeded files, their checksums and the pages of docs/ again
 	@$(RUN) docs/make_data.py

@@ -12,6 +12,7 @@
     perplexity     how well a model predicts a text
     lora           encode pairs, train an adapter, save and merge it
     generation     chats or texts in, replies out, in batches
+    batch_replies  one batch, which rows that have ended leave
     decoding       temperature, top-k and top-p: what sampling draws from
     embeddings     teach an embedding model, and measure what it learned
     sql_eval       run model-written SQL safely, and judge it by its result

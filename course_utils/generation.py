@@ -12,6 +12,8 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 from transformers import GenerationConfig, StoppingCriteriaList, TextIteratorStreamer
 
+from course_utils.batch_replies import generate_batch
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -238,25 +240,43 @@ def _generate_batch(
     pad_left = partial(pad_sequence, batch_first=True, padding_side="left")
     input_ids = pad_left(rows, padding_value=tokenizer.pad_token_id)  # (batch, length)
     attention_mask = pad_left([torch.ones_like(row) for row in rows])  # 0 on padding
+    end_ids = _end_ids(model, tokenizer, generation_config)
     # transformers hands the last layer a slice of the hidden states. For a weight that is frozen,
     # as under an adapter, torch would then copy it once for each row: 6 GB for 54 rows of SmolLM2.
     hook = model.get_output_embeddings().register_forward_pre_hook(_contiguous)
     try:
-        output = model.generate(
-            input_ids=input_ids, attention_mask=attention_mask, generation_config=generation_config
+        output = generate_batch(
+            model,
+            input_ids,
+            attention_mask,
+            generation_config,
+            end_ids=end_ids,
+            pad_id=tokenizer.pad_token_id,
         )
     finally:
         hook.remove()
-    length = input_ids.shape[1]
     seconds = time.perf_counter() - started
     replies = []
-    for prompt, tokens in zip(prompts, output[:, length:].tolist(), strict=True):
+    for prompt, tokens in zip(prompts, output.tolist(), strict=True):
         # The end token stops a row; after it the row is filled up while others go on.
-        if tokenizer.eos_token_id in tokens:
-            tokens = tokens[: tokens.index(tokenizer.eos_token_id) + 1]
+        end = next((place for place, token in enumerate(tokens) if token in end_ids), len(tokens))
+        tokens = tokens[: end + 1]
         text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
         replies.append(Reply(text, len(prompt), len(tokens), seconds, len(prompts)))
     return replies
+
+
+def _end_ids(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    generation_config: GenerationConfig,
+) -> set[int]:
+    """Return the tokens that end a reply; a chat model may have several."""
+    ends = generation_config.eos_token_id
+    if ends is None:
+        ends = model.generation_config.eos_token_id
+    several = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    return {*several, tokenizer.eos_token_id}
 
 
 def _contiguous(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

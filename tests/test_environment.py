@@ -34,8 +34,8 @@ def requirements(project):
     return [Requirement(text) for text in sum(extras, project["dependencies"])]
 
 
-def test_the_extras_are_lab_dev_grading_and_site(project):
-    assert set(project["optional-dependencies"]) == {"lab", "dev", "grading", "site"}
+def test_the_extras_are_lab_dev_bench_grading_and_site(project):
+    assert set(project["optional-dependencies"]) == {"lab", "dev", "bench", "grading", "site"}
 
 
 def test_every_requirement_has_a_lower_bound_that_its_pin_satisfies(project, pins):
@@ -100,6 +100,7 @@ def test_the_wheel_carries_the_data_and_the_pins(tmp_path):
         "make site",
         "make workshop",
         "make wheels",
+        "make bench",
     ],
 )
 def test_the_commands_of_the_readme_are_targets_of_the_makefile(command):

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from pymilvus import DataType, MilvusClient
 
 from course_utils import vectorstore
+from course_utils.vectorstore import ingesting
 
 DIM = 4
 COLOURS = {"red": [1, 0, 0, 0], "crimson": [1, 0.2, 0, 0], "blue": [0, 1, 0, 0], "": [0, 0, 0, 1]}
@@ -142,6 +144,34 @@ def test_an_ingest_that_broke_off_goes_on_where_it_stopped(client):
     assert len(stored(client)) == 2
     assert ingest(client, rows, batch_size=2) == (2, 0, 2)
     assert [identifier for identifier, *_ in stored(client)] == ["1", "2", "3", "4"]
+
+
+class Fetched(Sequence):
+    """Rows that note when they are asked for."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.places = []
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, place):
+        self.places.append(place)
+        return self.rows[place]
+
+
+def test_after_the_check_rows_are_read_again_block_by_block(client, monkeypatch):
+    monkeypatch.setattr(ingesting, "LOOKUP_ROWS", 2)
+    rows = Fetched([row(str(number), "red") for number in range(5)])
+    read_by_then = []
+
+    def note_and_embed(texts):
+        read_by_then.append(rows.places[-1])
+        return embed(texts)
+
+    assert ingest(client, rows, embed=note_and_embed, batch_size=2) == (5, 0, 0)
+    assert read_by_then == [1, 3, 5]  # the last look finds no row 5
 
 
 def test_search_returns_the_most_similar_first_with_its_fields(client):

@@ -1,6 +1,7 @@
 """Write constraints.txt from what this environment holds: `make constraints`.
 
-`make setup` leaves the extras `grading` and `site` out, and `make unit` installs them.
+`make setup` leaves the extras `grading`, `site` and `bench` out; `make unit` installs the first
+two, and `make constraints` the last.
 """
 
 import importlib.metadata
@@ -13,7 +14,7 @@ from packaging.version import Version
 from course_utils import runtime
 from course_utils.doctor import DISTRIBUTION
 
-EXTRAS = ("lab", "dev", "grading", "site")
+EXTRAS = ("lab", "dev", "grading", "site", "bench")
 HEAD = """\
 # The known-good set: exact versions that the course's tests ran on. Use it with pip install -c.
 # `make constraints` writes this file; run the tests before you commit it.
@@ -53,7 +54,7 @@ def main() -> int:
         lines = [f"{name}=={version}" for name, version in sorted(closure().items())]
     except importlib.metadata.PackageNotFoundError as error:
         print(
-            f'{error.name} is missing: pip install -e ".[lab,dev,grading,site]" first',
+            f'{error.name} is missing: pip install -e ".[lab,dev,grading,site,bench]" first',
             file=sys.stderr,
         )
         return 1

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ class IngestReport:
     unchanged: int
     seconds: float
     set_aside: int = 0
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row to be written."""
+
+    number: int  # its place in the rows given
+    values: dict[str, Any]
+    known: bool  # the collection holds its id, with other values
 
 
 @dataclass
@@ -86,6 +96,10 @@ def ingest(
     and a run that was killed goes on where it stopped. If the collection has a field
     `content_hash`, it is filled here and compared in place of the texts.
 
+    It goes over the rows twice: first it checks all, then it asks, embeds and writes a block at a
+    time. Between the two it keeps nothing but the ids, so rows may be read from a file as they
+    are asked for.
+
     Writes by `upsert`: `insert` with a known key replaces the row on Milvus Lite, but a Milvus
     2.3 server keeps both. In a collection with a partition key, where upsert has a fault of its
     own, it deletes known rows and inserts. Another embedding model needs a collection of its
@@ -99,7 +113,7 @@ def ingest(
         embed: Turns n texts into an array of shape (n, dim), such as a model's `encode`. None
             if the rows bring their vectors as `embedding`; this needs the field `content_hash`.
         batch_size: Rows embedded and written at once.
-        progress: Whether to show a progress bar over the rows to write.
+        progress: Whether to show a progress bar over the rows.
         set_aside: A file to be replaced by the rows that can't be stored, as JSON lines with
             `row` (its place in rows), `reason` and `values`. None: the first such row raises,
             before anything is stored, or at the batch whose vector it is.
@@ -123,51 +137,48 @@ def ingest(
             "a changed vector by; add the field, or give embed"
         )
     aside = _SetAside(set_aside, [])
-    good = _good_rows(rows, fields, aside, with_vectors=embed is None)
+    unfit = _unfit_rows(rows, fields, aside, with_vectors=embed is None)
     aside.write()
 
-    stored = _stored_values(client, collection, fields, [row for _, row in good])
-    changed = [pair for pair in good if not _is_same(stored, pair[1], fields)]
-    added = replaced = 0
-    with tqdm(total=len(changed), desc=f"ingest {collection}", disable=not progress) as bar:
+    added = replaced = written = 0
+    changed = _changed_rows(client, collection, fields, rows, unfit)
+    with tqdm(total=len(rows), desc=f"ingest {collection}", disable=not progress) as bar:
         for batch in _batches(changed, batch_size):
             ready = _with_vectors(batch, embed, fields, aside)
-            known = [row[ID_FIELD] for row in ready if row[ID_FIELD] in stored]
-            _write(client, collection, ready, fields, known)
-            added += len(ready) - len(known)
-            replaced += len(known)
-            bar.update(len(batch))
+            _write(client, collection, ready, fields)
+            known = sum(row.known for row in ready)
+            added += len(ready) - known
+            replaced += known
+            written += len(batch)
+            bar.update(batch[-1].number + 1 - bar.n)
+        bar.update(len(rows) - bar.n)
     seconds = round(time.perf_counter() - started, 2)  # the rest says nothing
-    return IngestReport(added, replaced, len(good) - len(changed), seconds, len(aside.lines))
+    unchanged = len(rows) - len(unfit) - written
+    return IngestReport(added, replaced, unchanged, seconds, len(aside.lines))
 
 
-def _write(
-    client: MilvusClient,
-    collection: str,
-    rows: list[dict[str, Any]],
-    fields: Fields,
-    known: list[str],
-) -> None:
-    """Write rows, some of whose ids are `known` to be there, so that each is there once."""
+def _write(client: MilvusClient, collection: str, rows: list[_Row], fields: Fields) -> None:
+    """Write rows so that each is there once, whether it was there before or not."""
     if not rows:
         return
+    values = [row.values for row in rows]
     if not any(field.get("is_partition_key") for field in fields.values()):
-        client.upsert(collection, rows)
+        client.upsert(collection, values)
         return
     # Upsert chose the partition by a wrong field until early 2024 (milvus-io/milvus, pull request
     # 30772): the row is stored and no filter on the partition key finds it. Insert is right. A
     # kill between the two leaves rows out, and the next run finds and adds them.
-    if known:
+    if known := [row.values[ID_FIELD] for row in rows if row.known]:
         client.delete(collection, filter=id_filter(ID_FIELD, known))
-    client.insert(collection, rows)
+    client.insert(collection, values)
 
 
-def _good_rows(
+def _unfit_rows(
     rows: Sequence[dict[str, Any]], fields: Fields, aside: _SetAside, *, with_vectors: bool
-) -> list[tuple[int, dict[str, Any]]]:
-    """Return the rows that can be stored, with their places; the others are set aside."""
+) -> set[int]:
+    """Set aside the rows that can't be stored; return their places."""
     expected = set(fields) - {HASH_FIELD} - (set() if with_vectors else {VECTOR_FIELD})
-    good: list[tuple[int, dict[str, Any]]] = []
+    unfit: set[int] = set()
     first: dict[str, int] = {}
     for number, given in enumerate(rows):
         row = plain_row(given)
@@ -179,12 +190,30 @@ def _good_rows(
             )
         if problem:
             aside.add(number, given, problem)
-            continue
-        first[row[ID_FIELD]] = number
+            unfit.add(number)
+        else:
+            first[row[ID_FIELD]] = number
+    return unfit
+
+
+def _changed_rows(
+    client: MilvusClient,
+    collection: str,
+    fields: Fields,
+    rows: Sequence[dict[str, Any]],
+    unfit: set[int],
+) -> Iterator[_Row]:
+    """Yield the rows that the collection doesn't hold as they are; ask for a block at a time."""
+    fit = ((number, row) for number, row in enumerate(rows) if number not in unfit)
+    for block in _batches(fit, LOOKUP_ROWS):
+        plain = [(number, plain_row(row)) for number, row in block]
         if HASH_FIELD in fields:
-            row[HASH_FIELD] = content_hash(row)
-        good.append((number, row))
-    return good
+            for _, row in plain:
+                row[HASH_FIELD] = content_hash(row)
+        stored = _stored_values(client, collection, fields, [row for _, row in plain])
+        for number, row in plain:
+            if not _is_same(stored, row, fields):
+                yield _Row(number, row, known=row[ID_FIELD] in stored)
 
 
 def _stored_values(
@@ -192,16 +221,13 @@ def _stored_values(
 ) -> dict[str, dict[str, Any]]:
     """Return, by id, what the collection holds of these rows: the hash, or all but the vector."""
     compared = [HASH_FIELD] if HASH_FIELD in fields else sorted(set(fields) - {VECTOR_FIELD})
-    stored: dict[str, dict[str, Any]] = {}
-    for block in _batches(rows, LOOKUP_ROWS):
-        found = client.query(
-            collection,
-            filter=id_filter(ID_FIELD, [row[ID_FIELD] for row in block]),
-            output_fields=[ID_FIELD, *compared],
-            consistency_level="Strong",  # a server's default misses rows of the last moments
-        )
-        stored |= {row[ID_FIELD]: row for row in found}
-    return stored
+    found = client.query(
+        collection,
+        filter=id_filter(ID_FIELD, [row[ID_FIELD] for row in rows]),
+        output_fields=[ID_FIELD, *compared],
+        consistency_level="Strong",  # a server's default misses rows of the last moments
+    )
+    return {row[ID_FIELD]: row for row in found}
 
 
 def _is_same(stored: dict[str, dict[str, Any]], row: dict[str, Any], fields: Fields) -> bool:
@@ -221,26 +247,25 @@ def _as_stored(value: Any, field: dict[str, Any]) -> Any:
 
 
 def _with_vectors(
-    batch: Sequence[tuple[int, dict[str, Any]]],
+    batch: list[_Row],
     embed: Callable[[list[str]], np.ndarray] | None,
     fields: Fields,
     aside: _SetAside,
-) -> list[dict[str, Any]]:
+) -> list[_Row]:
     """Return the batch's rows with vectors; those whose vector is unfit are set aside."""
     if embed is None:
-        vectors = np.asarray([row[VECTOR_FIELD] for _, row in batch], dtype=np.float32)
+        vectors = np.asarray([row.values[VECTOR_FIELD] for row in batch], dtype=np.float32)
     else:
-        vectors = np.asarray(embed([row[TEXT_FIELD] for _, row in batch]), dtype=np.float32)
+        vectors = np.asarray(embed([row.values[TEXT_FIELD] for row in batch]), dtype=np.float32)
     check_shape(vectors, len(batch), dimension(fields))
     ready = []
-    unfit = len(aside.lines)
-    for (number, row), vector in zip(batch, vectors, strict=True):
+    for row, vector in zip(batch, vectors, strict=True):
         problem = vector_problem(vector, fields)
         if problem:
-            aside.add(number, row, problem)
+            aside.add(row.number, row.values, problem)
         else:
-            ready.append({**row, VECTOR_FIELD: vector.tolist()})
-    if len(aside.lines) > unfit:
+            ready.append(replace(row, values={**row.values, VECTOR_FIELD: vector.tolist()}))
+    if len(ready) < len(batch):
         aside.write()
     return ready
 
@@ -254,9 +279,10 @@ def check_shape(vectors: np.ndarray, count: int, dim: int) -> None:
         )
 
 
-def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    items = iter(items)
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def _printable(value: Any) -> Any:
