@@ -86,8 +86,8 @@ def _check_own_rows(answer: Callable[[list[int], int, int], list[int]]) -> None:
         lost = [number for number, row in enumerate(rows) if row not in together]
         require(
             not lost,
-            f"{case}: nobody has row {', '.join(map(str, lost))}. Where the rows can't be divided evenly, the "
-            "rest belongs to somebody too.",
+            f"{case}: nobody has row {', '.join(map(str, lost))}. Where the rows can't be divided "
+            "evenly, the rest belongs to somebody too.",
         )
         require(
             len(together) == total,
