@@ -61,3 +61,8 @@ def test_fields_beside_the_index_count():
 def test_a_share_above_one_is_refused():
     with pytest.raises(ValueError, match=r"usable=1\.2"):
         sizing.plan(1.0, node_bytes=1.0, usable=1.2)
+
+
+def test_no_replica_is_refused():
+    with pytest.raises(ValueError, match="replicas=0"):
+        sizing.plan(1.0, node_bytes=1.0, replicas=0)

@@ -47,8 +47,10 @@ def measure_index_bytes(
 ) -> int:
     """Build an index on a collection's vectors and return the bytes of its files.
 
-    A query node reads these files into memory when the collection is loaded. FLAT has none: it
-    loads the vectors themselves.
+    A query node reads these files into memory when the collection is loaded, where they are some
+    10 % larger: on disk they are compressed. The memory of the server's process is no measure of
+    a small index: it keeps what it has freed, and swings by more. FLAT has no files: it loads the
+    vectors themselves.
 
     Args:
         server: Whose folder has the files.

@@ -65,7 +65,6 @@ class Cluster:
 
     bytes_in_memory: float  # of all replicas together
     query_nodes: int
-    segments: int  # of one replica; what is handed to the nodes, and can't be cut
 
     def monthly_cost(self, price_per_node_hour: float) -> float:
         """Return what the nodes cost in a month, in the currency of the price."""
@@ -79,7 +78,6 @@ def plan(
     replicas: int = 1,
     usable: float = 0.7,
     bytes_of_fields: float = 0.0,
-    segment_bytes: float = 1024**3,
 ) -> Cluster:
     """Return how many query nodes hold a collection.
 
@@ -94,19 +92,17 @@ def plan(
         usable: The share of a node's memory for data; the rest is for the search itself, for new
             rows that have no index yet, and for segments that are merged.
         bytes_of_fields: Of the fields that are loaded beside the index: keys, texts, dates.
-        segment_bytes: The size up to which Milvus fills a segment, 1 GiB by default; of raw data,
-            so segments of compressed vectors are smaller in memory.
 
     Raises:
         ValueError: A number is out of its range.
     """
     if not 0 < usable <= 1:
         raise ValueError(f"usable={usable} is a share of the memory; between 0 and 1")
-    if replicas < 1 or node_bytes <= 0 or segment_bytes <= 0:
+    if replicas < 1 or node_bytes <= 0:
         raise ValueError(
-            f"replicas={replicas}, node_bytes={node_bytes}, segment_bytes={segment_bytes}: at "
-            "least one replica, and sizes above 0"
+            f"replicas={replicas}, node_bytes={node_bytes:g}: at least one replica, on nodes with "
+            "memory"
         )
     one = bytes_of_index + bytes_of_fields
     nodes = replicas * max(1, math.ceil(one / (node_bytes * usable)))
-    return Cluster(one * replicas, nodes, max(1, math.ceil(one / segment_bytes)))
+    return Cluster(one * replicas, nodes)
