@@ -117,7 +117,7 @@ def test_a_model_is_loaded_from_any_folder(folder, tiny_lm, letters):
     kept="Each text, letter by letter.",
 )
 def test_a_database_is_queried_in_any_folder_and_script(folder):
-    path = folder / "库 #1?.db"
+    path = folder / "库 #1%20.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute('CREATE TABLE "工单" ("текст" TEXT)')
         connection.executemany('INSERT INTO "工单" VALUES (?)', [(text,) for text in TEXTS])
