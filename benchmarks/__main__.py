@@ -13,17 +13,19 @@ from benchmarks import TOPICS, machine
 from benchmarks.comparison import Comparison, aligned_table
 from course_utils import files, noise, runtime
 
-RESULTS = Path("build") / "benchmarks.json"
+FOLDER = Path("build")
 
 
 def main(arguments: list[str]) -> int:
     """Run the topics asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("topics", nargs="*", choices=[*TOPICS, []], help="all by default")
+    parser.add_argument("topics", nargs="*", help=f"of {', '.join(TOPICS)}; all by default")
     parser.add_argument("--small", action="store_true", help="tiny sizes; the figures mean nothing")
     parser.add_argument("--million", action="store_true", help="also ingest a million rows")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)  # of a topic's own process
     options = parser.parse_args(arguments)
+    if unknown := [topic for topic in options.topics if topic not in TOPICS]:
+        parser.error(f"no topic {unknown[0]!r}; use {', '.join(TOPICS)}")
     if options.write:
         return run_here(options)
     return run_apart(options)
@@ -62,10 +64,14 @@ def run_apart(options: argparse.Namespace) -> int:
                 failed.append(topic)
     results = {"machine": described, "small": options.small, "seconds": seconds}
     results["rows"] = [row.as_json() for row in rows]
-    target = (runtime.project_dir() or Path.cwd()) / RESULTS
-    files.write_text(target, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    # A run of some topics leaves the figures of the last whole run alone.
+    target = FOLDER / f"{'_'.join(['benchmarks', *options.topics])}.json"
+    files.write_text(
+        (runtime.project_dir() or Path.cwd()) / target,
+        json.dumps(results, indent=2, ensure_ascii=False) + "\n",
+    )
     print(aligned_table(rows))
-    print(f"{sum(seconds.values()) / 60:.1f} minutes; {RESULTS} has the figures of each round")
+    print(f"{sum(seconds.values()) / 60:.1f} minutes; {target} has the figures of each round")
     if failed:
         print(f"failed: {', '.join(failed)}; the messages stand above")
     return 1 if failed else 0

@@ -26,7 +26,7 @@ BATCH = 32  # what `encode` takes by default
 def run(*, small: bool, million: bool = False) -> list[Comparison]:
     """Return the rows of the topic."""
     embedder = models.load_embedder("all-MiniLM-L6-v2", device="cpu")
-    texts = shop_texts()[: 32 if small else 600]
+    texts = shop_texts()[: 32 if small else 400]
     operations = count_operations(embedder, texts)
     threads = torch.get_num_threads()
     encode = encoder(embedder, texts)
@@ -46,7 +46,7 @@ def run(*, small: bool, million: bool = False) -> list[Comparison]:
         )
     else:
         say("no ONNX Runtime: pip install onnx onnxruntime, or make bench, which does")
-    measured = rates_in_turns(subjects, rounds=1 if small else 5)
+    measured = rates_in_turns(subjects, rounds=1 if small else 3)
     ours = measured["encode"]
     names = {
         "ONNX Runtime": "ONNX Runtime, the same weights and batches",

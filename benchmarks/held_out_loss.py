@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 from benchmarks.measuring import say
 from course_utils.batching import IGNORE_INDEX
 
-LOOK_EVERY = 10  # steps
+LOOK_EVERY = 20  # steps
 
 
 class StopAtLoss(TrainerCallback):

@@ -34,7 +34,7 @@ next(generation.stream(model, tokenizer, chat))
 def run(*, small: bool, million: bool = False) -> list[Comparison]:
     """Return the rows of the topic."""
     models.find_causal_lm(MODEL)  # converted before the formats are measured
-    rounds = 1 if small else 3
+    rounds = 1 if small else 2
     rows = []
     for name in LOADS:
         say(f"loading: {name}")

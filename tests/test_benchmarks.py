@@ -6,6 +6,7 @@ import make_benchmarks
 import pytest
 
 from benchmarks import TOPICS
+from benchmarks.__main__ import main
 from benchmarks.comparison import HEAD, Comparison, aligned_table, figure, markdown_table
 from benchmarks.measuring import Sample, rates_in_turns
 from course_utils import runtime
@@ -120,6 +121,12 @@ def test_the_page_says_why_a_goal_is_missed_and_names_the_machine():
 def test_figures_of_a_small_run_make_no_page():
     with pytest.raises(ValueError, match="run make bench"):
         make_benchmarks.page(run_of(FASTER) | {"small": True})
+
+
+def test_an_unknown_topic_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["cooking"])
+    assert "no topic 'cooking'; use training, generation" in capsys.readouterr().err
 
 
 def test_each_topic_is_a_module_with_a_title_on_the_page():
