@@ -59,7 +59,8 @@ def exit_codes() -> dict[str, int | None]:
 def survives(name: str, package: str) -> bool:
     """Return whether all tests of the mutant's package pass on it."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
-    of_package = [str(path) for path in sorted((MUTATED / "tests").glob(f"test_{package}*.py"))]
+    files = sorted((MUTATED / "tests").glob(f"test_{package}*.py"))
+    of_package = [str(path) for path in sorted(files, key=lambda path: "pipeline" in path.name)]
     options = ["--rootdir=.", "-x", "-q", *settings["pytest_add_cli_args"]]
     command = [sys.executable, "-m", "pytest", *options, *of_package]
     return run(command, MUTATED, MUTANT_UNDER_TEST=name).returncode == 0

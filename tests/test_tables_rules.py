@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from course_utils.shop.defect_catalogue import DEFECTS
 from course_utils.shop.tables import DTYPES
+from course_utils.tables import shop_rules
 from course_utils.tables.conversion import to_types
 from course_utils.tables.duplicates import is_sent_twice, is_worse_copy
 from course_utils.tables.rules import Rule, clean_table, rewrite
+from course_utils.tables.ticket_rules import ticket_rules
 
 
 @pytest.fixture
@@ -260,3 +263,19 @@ def test_a_text_is_sent_twice_if_it_comes_again_within_minutes_from_the_same_sen
     frame = pd.DataFrame(rows, columns=["who", "text", "at"], index=range(10, 19))
     repeated = is_sent_twice(frame, sender="who", text="text", sent_at="at")
     assert frame.index[repeated].tolist() == [10, 12, 17]
+
+
+def test_each_rule_has_the_name_and_the_reason_of_a_defect_in_the_catalogue():
+    customers, orders = pd.DataFrame({"customer_id": ["003100"]}), pd.DataFrame({"order_id": ["1"]})
+    rules = {
+        "customers": shop_rules.customer_rules(),
+        "products": shop_rules.product_rules(),
+        "orders": shop_rules.order_rules(customers),
+        "tickets": ticket_rules(orders, customers),
+    }
+    # This one is never planted in tickets.
+    unplanted = {"tickets": {("customer_id", "unknown_id"): "the customer was deleted"}}
+    for table, of_table in rules.items():
+        known = {(each.column, each.name): each.why for each in DEFECTS[table]}
+        said = {(rule.column, rule.defect): rule.why for rule in of_table}
+        assert said == known | unplanted.get(table, {})
