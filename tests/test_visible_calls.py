@@ -343,7 +343,7 @@ def test_the_body_of_a_helper_under_other_names_is_found():
     )
     assert found == []  # the same ideas in another order are no copy
     source = (runtime.PACKAGE_DIR / "generation.py").read_text()
-    body = source.split("rows = [torch.tensor(")[1].split("length = ")[0]
+    body = source.split("rows = [torch.tensor(")[1].split("end_ids = ")[0]
     copied = (
         ("rows = [torch.tensor(" + body).replace("input_ids", "ids").replace("rows", "prompts_")
     )
