@@ -2,7 +2,8 @@
 
 Each process is told by the environment which one it is (`RANK`) and how many there are
 (`WORLD_SIZE`); torch.distributed reads that. A notebook can't be one of them, so it starts them
-and waits. Nothing here waits for ever: a process that dies ends the others, and so does the limit. Seen running on Linux; untried on Windows.
+and waits. Nothing here waits for ever: a process that dies ends the others, and so does the limit.
+Seen running on Linux; untried on Windows.
 """
 
 import contextlib
