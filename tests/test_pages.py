@@ -182,11 +182,18 @@ def test_the_run_summary_sums_minutes_and_checks(executed):
     text = run_page.text(copies, execution_summary.read(executed))
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     first = (
-        "| [00 · Start here](/notebooks/00_start_here.ipynb) | 1 | 1 | 2.5 | 1.0 | 1.5 | 7 of 7 |"
+        "| [00 · Start here](/notebooks/00_start_here.ipynb) "
+        "| 1 | 1 | about 2 | 1.0 | 1.5 | 7 of 7 |"
     )
     assert rows[2] == first
+    assert "| under 1 | about 1 |" in rows[3]
     assert rows[-1] == "| together | 5 |  |  | 3.0 |  | 14 of 14 |"
     assert "Executed on 2026-01-31. a laptop." in text
+
+
+@pytest.mark.parametrize("path", notebook_rules.NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_run_summary_can_read_each_heading(path):
+    assert run_page.STATED.search(notebook_rules.read(path).cells[0].source)
 
 
 def test_the_run_summary_says_where_it_has_no_figures(executed):
