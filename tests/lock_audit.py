@@ -21,6 +21,7 @@ REASONED = {
     "codespell": "GPL-2.0: a program that is run on the texts; nothing of the course imports it",
     "docutils": "GPL for an Emacs mode alone; the rest is in the public domain or BSD",
     "fqdn": "MPL-2.0 holds for its own files, which we don't change",
+    "hypothesis": "MPL-2.0 holds for its own files; the tests alone use it",
     "orjson": "MPL-2.0 holds for its own files, which we don't change",
     "tqdm": "MPL-2.0 holds for its own files, which we don't change",
 }
