@@ -2,6 +2,7 @@
 
 `generate` computes every row until the longest reply is done. In the course's text-to-SQL half of
 that is thrown away, as the longest query of a batch has twice the tokens of the average one.
+Without it two cores answer 1.4 times as many of its questions a second, 54 in a batch.
 """
 
 import copy
