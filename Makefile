@@ -77,7 +77,7 @@ lint: setup
 	@$(BIN)/codespell
 	@$(BIN)/nbstripout --verify notebooks/*.ipynb
 
-unit: setup $(GRADING) $(SITE)
+unit: setup $(GRADING) $(SITE) $(BENCH)
 	@echo "==> unit tests"
 	@$(RUN) -m pytest tests
 

@@ -1,5 +1,7 @@
 """What a training holds: the formula, and the same counted in a real one."""
 
+import copy
+
 import pytest
 import torch
 from peft import LoraConfig
@@ -54,6 +56,11 @@ def test_a_training_of_an_adapter_holds_what_is_predicted(tiny_lm, letters, tmp_
         output_dir=str(tmp_path), max_steps=2, report_to=[], use_cpu=True, disable_tqdm=True
     )
     lora.train(
-        tiny_lm, letters, rows, lora_config=config, training_args=arguments, callbacks=[held]
+        copy.deepcopy(tiny_lm),
+        letters,
+        rows,
+        lora_config=config,
+        training_args=arguments,
+        callbacks=[held],
     )
     assert held.held == predict_held(resting, training)

@@ -121,6 +121,7 @@ def test_a_condition_on_the_partition_key_finds_each_row_wherever_it_moved(clien
     ]
     assert found == [9, 10, 10, 10, 11]
     assert ingest(client, rows, collection="shelves") == (0, 0, 50)
+    client.drop_collection("shelves")
 
 
 @pytest.mark.fault(
