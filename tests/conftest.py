@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -81,6 +82,32 @@ def write_workbook(tmp_path):
         return path
 
     return write_workbook
+
+
+@pytest.fixture(scope="session")
+def shop_content():
+    """Return the shop's database as bytes, from seed 1."""
+    from course_utils.shop.database import build_database
+
+    connection = build_database(seed=1)
+    yield connection.serialize()
+    connection.close()
+
+
+@pytest.fixture
+def shop(shop_content):
+    """Return a connection to a shop's database in memory, the test's own."""
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(shop_content)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def shop_file(shop_content, tmp_path):
+    """Return the path of a shop's database on disk, alone in its folder."""
+    (tmp_path / "shop.db").write_bytes(shop_content)
+    return tmp_path / "shop.db"
 
 
 @pytest.fixture

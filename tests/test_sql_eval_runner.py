@@ -1,12 +1,11 @@
 """A query reads, within limits, and by several means; tests/faults has what statements try."""
 
 import inspect
-import json
 import sqlite3
 
 import pytest
 
-from course_utils import runtime
+from course_utils import data_files
 from course_utils.shop import database as shop_database
 from course_utils.sql_eval import runner as sql_runner
 from course_utils.sql_eval.errors import (
@@ -17,32 +16,8 @@ from course_utils.sql_eval.errors import (
 )
 from course_utils.sql_eval.runner import ReadOnlyDatabase, run_query
 
-ROWS = [
-    json.loads(line)
-    for line in (runtime.data_dir() / "text_to_sql.jsonl").read_text("utf-8").splitlines()
-]
+ROWS = data_files.rows("text_to_sql.jsonl")
 ENDLESS = "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) "
-
-
-@pytest.fixture(scope="module")
-def content():
-    connection = shop_database.build_database(seed=1)
-    yield connection.serialize()
-    connection.close()
-
-
-@pytest.fixture
-def shop(content):
-    connection = sqlite3.connect(":memory:")
-    connection.deserialize(content)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def path(content, tmp_path):
-    (tmp_path / "shop.db").write_bytes(content)
-    return tmp_path / "shop.db"
 
 
 def test_a_stopped_query_leaves_nothing_behind_in_an_opened_database(shop):
@@ -142,15 +117,15 @@ def test_a_failed_query_names_the_nearest_right_name(shop, sql, message):
 
 @pytest.mark.parametrize("database", ["memory", "file"])
 def test_without_the_authorizer_and_the_first_look_a_write_still_fails(
-    shop, path, monkeypatch, database
+    shop, shop_file, monkeypatch, database
 ):
     monkeypatch.setattr(sql_runner, "_check_text", lambda sql: None)
     monkeypatch.setattr(ReadOnlyDatabase, "_authorize", lambda self, *action: sqlite3.SQLITE_OK)
     for sql in ("DELETE FROM staff", "DROP TABLE staff", "CREATE TABLE loot (x)"):
         with pytest.raises(QueryRefusedError, match="attempt to write a readonly database"):
-            run_query(shop if database == "memory" else path, sql)
+            run_query(shop if database == "memory" else shop_file, sql)
     with pytest.raises(QueryError, match="too many attached databases - max 0"):
-        run_query(shop if database == "memory" else path, "ATTACH ':memory:' AS other")
+        run_query(shop if database == "memory" else shop_file, "ATTACH ':memory:' AS other")
 
 
 def test_without_the_first_look_the_authorizer_refuses(shop, monkeypatch):
@@ -163,8 +138,8 @@ def test_without_the_first_look_the_authorizer_refuses(shop, monkeypatch):
         run_query(shop, "ATTACH ':memory:' AS other")
 
 
-def test_without_all_else_a_file_opened_read_only_refuses_a_write(path):
-    opened = ReadOnlyDatabase(path)
+def test_without_all_else_a_file_opened_read_only_refuses_a_write(shop_file):
+    opened = ReadOnlyDatabase(shop_file)
     opened._connection.set_authorizer(None)
     opened._connection.execute("PRAGMA query_only = OFF")
     with pytest.raises(sqlite3.OperationalError, match="attempt to write a readonly database"):
@@ -196,8 +171,8 @@ def test_a_connection_in_a_transaction_is_refused(shop):
         run_query(shop, "SELECT 1")
 
 
-def test_a_connection_to_a_file_with_a_write_ahead_log_is_read(path):
-    connection = sqlite3.connect(path)
+def test_a_connection_to_a_file_with_a_write_ahead_log_is_read(shop_file):
+    connection = sqlite3.connect(shop_file)
     connection.execute("PRAGMA journal_mode = WAL")
     assert run_query(connection, "SELECT COUNT(*) FROM staff").rows == [(40,)]
     connection.close()
@@ -215,9 +190,9 @@ def test_a_view_is_read_like_a_table(shop):
     assert rows == run_query(shop, "SELECT name FROM staff WHERE team = 'desk'").rows != []
 
 
-def test_a_path_with_signs_of_a_uri_is_read(content, tmp_path):
+def test_a_path_with_signs_of_a_uri_is_read(shop_content, tmp_path):
     path = tmp_path / "a #1?mode=rw%20.db"
-    path.write_bytes(content)
+    path.write_bytes(shop_content)
     assert run_query(path, "SELECT COUNT(*) FROM staff").rows == [(40,)]
 
 

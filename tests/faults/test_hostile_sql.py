@@ -1,10 +1,7 @@
 """Whatever a statement tries, it reads within limits or is refused, and the database stays."""
 
-import sqlite3
-
 import pytest
 
-from course_utils.shop import database as shop_database
 from course_utils.sql_eval.errors import QueryError, QueryRefusedError, QueryTooExpensiveError
 from course_utils.sql_eval.runner import run_query
 
@@ -15,45 +12,24 @@ for _ in range(7):
     SWOLLEN = f"SELECT x + x + x + x AS x FROM ({SWOLLEN})"
 
 
-@pytest.fixture(scope="module")
-def content():
-    connection = shop_database.build_database(seed=1)
-    yield connection.serialize()
-    connection.close()
-
-
 @pytest.fixture
-def shop(content):
-    connection = sqlite3.connect(":memory:")
-    connection.deserialize(content)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def path(content, tmp_path):
-    (tmp_path / "shop.db").write_bytes(content)
-    return tmp_path / "shop.db"
-
-
-@pytest.fixture
-def refused(shop, path):
+def refused(shop, shop_file):
     """Return a function that runs a statement on a connection and a file, and says what it heard.
 
     It checks that both are as they were, and that no other file is there.
     """
 
     def refused(sql, *, error=QueryRefusedError, **limits):
-        sql = sql.replace("{folder}", str(path.parent))
-        before, on_disk = shop.serialize(), path.read_bytes()
+        sql = sql.replace("{folder}", str(shop_file.parent))
+        before, on_disk = shop.serialize(), shop_file.read_bytes()
         said = set()
-        for database in (shop, path):
+        for database in (shop, shop_file):
             with pytest.raises(error) as caught:
                 run_query(database, sql, **limits)
             said.add(type(caught.value).__name__)
         assert len(said) == 1
-        assert (shop.serialize(), path.read_bytes()) == (before, on_disk)
-        assert [file.name for file in path.parent.iterdir()] == ["shop.db"]
+        assert (shop.serialize(), shop_file.read_bytes()) == (before, on_disk)
+        assert [file.name for file in shop_file.parent.iterdir()] == ["shop.db"]
         assert run_query(shop, "SELECT COUNT(*) FROM staff").rows == [(40,)]
         return str(caught.value)
 
