@@ -65,6 +65,7 @@ def run(
         environment["COURSE_ARTIFACTS"] = str(artifacts)
     offline = notebook_rules.ROOT / "tests" / "offline.py"
     options = ["--nbmake", f"--nbmake-timeout={TIMEOUT_S}", "--overwrite", "-q"]
+    options += ["-p", "no:cacheprovider"]  # its cache would lie beside the copy
     nbmake = [sys.executable, "-m", "pytest", *options, str(copy)]
     command = [sys.executable, str(offline), *nbmake]
     started = time.perf_counter()
