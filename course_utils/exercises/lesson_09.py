@@ -40,9 +40,9 @@ def _check_batch(answer: Any) -> None:
     rows = at_once * GPUS * answer.gradient_accumulation_steps
     require(
         rows == ROWS_PER_STEP,
-        f"A step sees {rows} rows: {at_once} at once, in {GPUS} processes, "
-        f"{answer.gradient_accumulation_steps} times before the optimizer's step. It should be "
-        f"{ROWS_PER_STEP}, or the learning rate no longer fits.",
+        f"A step sees {rows} rows: {at_once} at once, times {GPUS} processes, times "
+        f"{answer.gradient_accumulation_steps} for gradient_accumulation_steps. It should be "
+        f"{ROWS_PER_STEP} as before, or the losses aren't the same.",
     )
     require(
         answer.average_tokens_across_devices,
@@ -56,13 +56,14 @@ def _check_processes(answer: Any) -> None:
 
     require(
         isinstance(answer, int) and not isinstance(answer, bool) and answer >= 1,
-        "The answer is a whole number of processes.",
+        f"The answer is a whole number of processes, an int, and yours is {answer!r}; "
+        "math.ceil rounds up.",
     )
     held = predict_held(0, WEIGHTS, processes=answer, zero_stage=3).total
     require(
         held <= USABLE_BYTES,
-        f"With {answer} each process holds {held / 1e9:.0f} GB, and 60 are free for it. Count the "
-        "gradients and both averages of AdamW too, in float32: 16 bytes for each weight.",
+        f"With {answer} each process holds {held / 1e9:.0f} GB, and 60 may be taken. Count the "
+        "weights, the gradients and both averages of AdamW, in float32: 16 bytes for each weight.",
     )
     fewer = predict_held(0, WEIGHTS, processes=max(1, answer - 1), zero_stage=3).total
     require(
@@ -76,7 +77,12 @@ def _check_own_rows(answer: Callable[[list[int], int, int], list[int]]) -> None:
     require(callable(answer), "The answer is a function of rows, rank and count.")
     for total, count in ((12, 3), (7, 2), (10, 4), (5, 1)):
         rows = list(range(100, 100 + total))
-        parts = [list(answer(list(rows), rank, count)) for rank in range(count)]
+        given = [answer(list(rows), rank, count) for rank in range(count)]
+        require(
+            all(part is not None for part in given),
+            "Your function returns None. Return the list of rows of the process.",
+        )
+        parts = [list(part) for part in given]
         together = [row for part in parts for row in part]
         case = f"{total} rows for {count} processes"
         require(
@@ -86,19 +92,19 @@ def _check_own_rows(answer: Callable[[list[int], int, int], list[int]]) -> None:
         lost = [number for number, row in enumerate(rows) if row not in together]
         require(
             not lost,
-            f"{case}: nobody has row {', '.join(map(str, lost))}. Where the rows can't be divided "
-            "evenly, the rest belongs to somebody too.",
+            f"{case}: nobody has row {', '.join(map(str, lost))}, counted from 0. Ranks begin at 0, "
+            "and what is left when rows can't be divided evenly belongs to somebody too.",
         )
         require(
             len(together) == total,
-            f"{case}: {len(together) - total} row or more is there twice. In an evaluation it "
-            "would count twice.",
+            f"{case}: together they have {len(together)} rows, so some are there twice. In an "
+            "evaluation those would count twice.",
         )
         sizes = [len(part) for part in parts]
         require(
             max(sizes) - min(sizes) <= 1,
             f"{case}: they have {sizes} rows. The slowest decides how long it takes, so no process "
-            "should have two more than another.",
+            "should have two more than another. Hand the rows out in turn.",
         )
 
 
@@ -121,7 +127,7 @@ def _check_index(answer: Any) -> None:
     require(
         two.query_nodes <= NODES,
         f"{kind} takes {size / 1e9:.0f} GB, and {two.query_nodes} nodes with two replicas: whole "
-        "vectors are too much for four.",
+        "vectors are too much for four. Take a kind that rounds them.",
     )
     require(
         kind == "IVF_SQ8",
@@ -130,13 +136,14 @@ def _check_index(answer: Any) -> None:
     )
     require(
         abs(cluster.bytes_in_memory / size - 2) < 0.1,
-        f"The plan holds {cluster.bytes_in_memory / size:.1f} copies of this index in memory; two "
-        "replicas are two. (Is it the plan of this kind, for 768 numbers?)",
+        f"The plan holds {cluster.bytes_in_memory / 1e9:.0f} GB in memory, and two replicas of "
+        f"{kind} for 10**8 vectors of 768 numbers are {2 * size / 1e9:.0f}. Look at the replicas of "
+        "sizing.plan, and at the rows and numbers of sizing.index_bytes.",
     )
     require(
         cluster.query_nodes == two.query_nodes,
-        f"The plan has {cluster.query_nodes} nodes, and it takes {two.query_nodes} with 64 GB each "
-        "of which 70 % count.",
+        f"The plan has {cluster.query_nodes} nodes, and it takes {two.query_nodes} of 64 GB each, "
+        "of which 70 % count. node_bytes is the whole 64e9; sizing.plan takes the 70 % itself.",
     )
 
 
@@ -144,7 +151,7 @@ EXERCISES = (
     Exercise(
         id="09.1",
         check=_check_batch,
-        on_pass="Two rows, eight processes, two batches for a step: 32.",
+        on_pass="32 rows a step, in eight processes, and never more than two at once in one.",
         setup=ARGUMENTS,
         expects="an object of TrainingArguments",
         hints=(
@@ -201,7 +208,7 @@ while predict_held(0, 13 * 10**9, processes=answer, zero_stage=3).total > 60e9:
             WrongAnswer("answer = 1", "holds 208 GB"),
             WrongAnswer("answer = 3", "holds 69 GB"),
             WrongAnswer("answer = 8", "one process fewer does as well"),
-            WrongAnswer("answer = 52.0", "a whole number"),
+            WrongAnswer("answer = 208 / 60", "a whole number"),
         ),
     ),
     Exercise(
@@ -224,10 +231,14 @@ while predict_held(0, 13 * 10**9, processes=answer, zero_stage=3).total > 60e9:
                 "nobody has row 6",
             ),
             WrongAnswer(
+                "def answer(rows, rank, count):\n    rows[rank::count]",
+                "returns None",
+            ),
+            WrongAnswer(
                 "from torch.utils.data import DistributedSampler\n"
                 "answer = lambda rows, rank, count: [\n"
                 "    rows[n] for n in DistributedSampler(rows, count, rank, shuffle=False)]",
-                "is there twice",
+                "some are there twice",
             ),
             WrongAnswer(
                 "def answer(rows, rank, count):\n"
@@ -253,7 +264,7 @@ while predict_held(0, 13 * 10**9, processes=answer, zero_stage=3).total > 60e9:
         wrong_answers=(
             WrongAnswer(PLAN.format(kind="HNSW", replicas=2), "whole vectors are too much"),
             WrongAnswer(PLAN.format(kind="IVF_PQ", replicas=2), "finds more of the right rows"),
-            WrongAnswer(PLAN.format(kind="IVF_SQ8", replicas=1), "two replicas are two"),
+            WrongAnswer(PLAN.format(kind="IVF_SQ8", replicas=1), "holds 78 GB in memory"),
             WrongAnswer(
                 'answer = ("IVF_SQ8", 4)',
                 "The answer is a pair",
