@@ -1,6 +1,7 @@
 """Exercises of lesson 09: the same batch, memory by process, rows by process, an index to fit."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from course_utils.exercises.exercise import Exercise, WrongAnswer, require
@@ -30,7 +31,10 @@ answer = ("{kind}", sizing.plan(size, node_bytes=64e9, replicas={replicas}))
 def _check_batch(answer: Any) -> None:
     from transformers import TrainingArguments
 
-    require(isinstance(answer, TrainingArguments), "The answer is an object of TrainingArguments.")
+    require(
+        isinstance(answer, TrainingArguments),
+        f"The answer is an object of TrainingArguments; yours is of type {type(answer).__name__}.",
+    )
     at_once = answer.per_device_train_batch_size
     require(
         at_once <= ROWS_AT_ONCE,
@@ -55,7 +59,7 @@ def _check_processes(answer: Any) -> None:
     from course_utils.lora.memory import predict_held
 
     require(
-        isinstance(answer, int) and not isinstance(answer, bool) and answer >= 1,
+        isinstance(answer, Integral) and not isinstance(answer, bool) and answer >= 1,
         f"The answer is a whole number of processes, an int, and yours is {answer!r}; "
         "math.ceil rounds up.",
     )
@@ -92,8 +96,8 @@ def _check_own_rows(answer: Callable[[list[int], int, int], list[int]]) -> None:
         lost = [number for number, row in enumerate(rows) if row not in together]
         require(
             not lost,
-            f"{case}: nobody has row {', '.join(map(str, lost))}, counted from 0. Ranks begin at 0, "
-            "and what is left when rows can't be divided evenly belongs to somebody too.",
+            f"{case}: nobody has row {', '.join(map(str, lost))}, counted from 0. Ranks begin at 0 "
+            "too, and what is left when rows can't be divided evenly belongs to somebody too.",
         )
         require(
             len(together) == total,
@@ -137,8 +141,8 @@ def _check_index(answer: Any) -> None:
     require(
         abs(cluster.bytes_in_memory / size - 2) < 0.1,
         f"The plan holds {cluster.bytes_in_memory / 1e9:.0f} GB in memory, and two replicas of "
-        f"{kind} for 10**8 vectors of 768 numbers are {2 * size / 1e9:.0f}. Look at the replicas of "
-        "sizing.plan, and at the rows and numbers of sizing.index_bytes.",
+        f"{kind} for 10**8 vectors of 768 numbers are {2 * size / 1e9:.0f}. Look at the replicas "
+        "of sizing.plan, and at the rows and numbers of sizing.index_bytes.",
     )
     require(
         cluster.query_nodes == two.query_nodes,
