@@ -30,7 +30,7 @@ SEED = 20
 # mutmut writes the mutants of all files at the start of any run; this is the shortest.
 SHORTEST = "course_utils.rag.threshold.x_choose__mutmut_1"
 # Tests of a package that stand among the faults.
-FAULTS = {"tables": "test_broken_files.py", "sql_eval": "test_hostile_sql.py"}
+FAULTS = {"tables": ["test_broken_files.py"], "sql_eval": ["test_hostile_sql.py"]}
 UNNOTICED = (0, 33, None)  # mutmut's codes: survived, no test reached it, not run
 
 
@@ -61,8 +61,10 @@ def exit_codes() -> dict[str, int | None]:
 def survives(name: str, package: str) -> bool:
     """Return whether all tests of the mutant's package pass on it."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
-    files = sorted((MUTATED / "tests").glob(f"test_{package}*.py"))
-    of_package = [str(path) for path in sorted(files, key=lambda path: "pipeline" in path.name)]
+    tests = MUTATED / "tests"
+    files = sorted(tests.glob(f"test_{package}*.py"), key=lambda path: "pipeline" in path.name)
+    files = [tests / "faults" / name for name in FAULTS.get(package, [])] + files
+    of_package = [str(path) for path in files]
     options = ["--rootdir=.", "-x", "-q", *settings["pytest_add_cli_args"]]
     command = [sys.executable, "-m", "pytest", *options, *of_package]
     return run(command, MUTATED, MUTANT_UNDER_TEST=name).returncode == 0

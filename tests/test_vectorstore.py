@@ -175,6 +175,25 @@ def test_after_the_check_rows_are_read_again_block_by_block(client, monkeypatch)
     assert read_by_then == [1, 3, 5]  # the last look finds no row 5
 
 
+def test_only_a_collection_with_rows_is_asked_which_it_holds(client, monkeypatch):
+    rows, asked = [row(str(number), "red") for number in range(4)], []
+    query = client.query
+
+    def note(collection, **options):
+        asked.append(options["filter"])
+        return query(collection, **options)
+
+    monkeypatch.setattr(client, "query", note)
+    monkeypatch.setattr(ingesting, "LOOKUP_ROWS", 2)
+    assert ingest(client, rows) == (4, 0, 0)
+    assert asked == [""]
+    assert ingest(client, [row("0", "blue"), *rows[1:]]) == (0, 1, 3)
+    assert [("'1'" in each or '"1"' in each, "3" in each) for each in asked[2:]] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_search_returns_the_most_similar_first_with_its_fields(client):
     ingest(client, [row("1", "blue"), row("2", "crimson", "b"), row("3", "red", "c")])
     hits = vectorstore.search(client, "colours", embed(["red", "blue"]), k=2)

@@ -162,7 +162,7 @@ def _write(client: MilvusClient, collection: str, rows: list[_Row], fields: Fiel
     if not rows:
         return
     values = [row.values for row in rows]
-    if not any(field.get("is_partition_key") for field in fields.values()):
+    if not _has_partition_key(fields):
         client.upsert(collection, values)
         return
     # Upsert chose the partition by a wrong field until early 2024 (milvus-io/milvus, pull request
@@ -171,6 +171,18 @@ def _write(client: MilvusClient, collection: str, rows: list[_Row], fields: Fiel
     if known := [row.values[ID_FIELD] for row in rows if row.known]:
         client.delete(collection, filter=id_filter(ID_FIELD, known))
     client.insert(collection, values)
+
+
+def _has_partition_key(fields: Fields) -> bool:
+    return any(field.get("is_partition_key") for field in fields.values())
+
+
+def count_matching(client: MilvusClient, collection: str, expression: str) -> int:
+    """Return how many rows an expression matches, those of the last moment counted; "": all."""
+    answer = client.query(
+        collection, filter=expression, output_fields=["count(*)"], consistency_level="Strong"
+    )
+    return int(answer[0]["count(*)"])
 
 
 def _unfit_rows(
@@ -205,12 +217,17 @@ def _changed_rows(
 ) -> Iterator[_Row]:
     """Yield the rows that the collection doesn't hold as they are; ask for a block at a time."""
     fit = ((number, row) for number, row in enumerate(rows) if number not in unfit)
+    # An empty collection needs no question a block: on a server they take most of the time of a
+    # first ingest. Should another process fill it meanwhile, upsert replaces that one's rows;
+    # insert, in a collection with a partition key, would double them, so there it asks.
+    asks = _has_partition_key(fields) or count_matching(client, collection, "") > 0
     for block in _batches(fit, LOOKUP_ROWS):
         plain = [(number, plain_row(row)) for number, row in block]
         if HASH_FIELD in fields:
             for _, row in plain:
                 row[HASH_FIELD] = content_hash(row)
-        stored = _stored_values(client, collection, fields, [row for _, row in plain])
+        block_rows = [row for _, row in plain]
+        stored = _stored_values(client, collection, fields, block_rows) if asks else {}
         for number, row in plain:
             if not _is_same(stored, row, fields):
                 yield _Row(number, row, known=row[ID_FIELD] in stored)

@@ -17,7 +17,7 @@ from course_utils.vectorstore.fields import (
     read_fields,
 )
 from course_utils.vectorstore.filters import Condition, filter_expression, id_filter
-from course_utils.vectorstore.ingesting import LOOKUP_ROWS, check_shape
+from course_utils.vectorstore.ingesting import LOOKUP_ROWS, check_shape, count_matching
 
 AGAIN = "start it again, connect again and repeat the call"
 
@@ -98,7 +98,7 @@ def count(client: MilvusClient, collection: str, *, where: Sequence[Condition] =
     """
     fields = read_fields(client, collection)
     ensure_loaded(client, collection)
-    return _count(client, collection, filter_expression(fields, where))
+    return count_matching(client, collection, filter_expression(fields, where))
 
 
 @explain_lost_server("a delete", AGAIN)
@@ -116,7 +116,7 @@ def delete(client: MilvusClient, collection: str, ids: Sequence[str]) -> int:
     ids = list(dict.fromkeys(ids))
     for start in range(0, len(ids), LOOKUP_ROWS):
         which = id_filter(ID_FIELD, ids[start : start + LOOKUP_ROWS])
-        deleted += _count(client, collection, which)
+        deleted += count_matching(client, collection, which)
         client.delete(collection, filter=which)
     return deleted
 
@@ -160,10 +160,3 @@ def delete_stale(
         stale += [row[ID_FIELD] for row in batch if row[ID_FIELD] not in keep]
     iterator.close()
     return delete(client, collection, stale)
-
-
-def _count(client: MilvusClient, collection: str, expression: str) -> int:
-    answer = client.query(
-        collection, filter=expression, output_fields=["count(*)"], consistency_level="Strong"
-    )
-    return int(answer[0]["count(*)"])
