@@ -77,9 +77,11 @@ lint: setup
 	@$(BIN)/codespell
 	@$(BIN)/nbstripout --verify notebooks/*.ipynb
 
+# In two processes, since many tests wait for a server or for another process; one thread each, since
+# torch's threads of two processes would wait for each other.
 unit: setup $(GRADING) $(SITE) $(BENCH)
 	@echo "==> unit tests"
-	@$(RUN) -m pytest tests
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest tests -n 2 --dist loadfile
 
 notebooks: setup
 	@echo "==> notebooks, run top to bottom with the network blocked"
@@ -151,7 +153,7 @@ audit:  ## known vulnerabilities of the pinned versions
 	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet $(PIP_AUDIT); }
 	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
-constraints: setup $(BENCH)  ## write constraints.txt from what .venv holds now
+constraints: setup $(GRADING) $(SITE) $(BENCH)  ## write constraints.txt from what .venv holds now
 	@$(RUN) tests/write_constraints.py
 
 # In a copy of the tree, so that neither .venv nor constraints.txt changes here.

@@ -1,7 +1,6 @@
 """Write constraints.txt from what this environment holds: `make constraints`.
 
-`make setup` leaves the extras `grading`, `site` and `bench` out; `make unit` installs the first
-two, and `make constraints` the last.
+`make setup` leaves the extras `grading`, `site` and `bench` out; this needs them installed.
 """
 
 import importlib.metadata
