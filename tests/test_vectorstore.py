@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType, MilvusClient, MilvusException
 
 from course_utils import vectorstore
 from course_utils.vectorstore import ingesting
@@ -547,6 +547,32 @@ def test_an_address_where_no_server_answers_says_so(seen):
     with pytest.raises(ConnectionError, match=r"at http://127\.0\.0\.1:1;") as caught:
         vectorstore.connect("http://127.0.0.1:1")
     seen(caught.value)
+
+
+@pytest.mark.fault(
+    "Milvus",
+    breaks="In the midst of an ingest the server answers that it isn't ready, as one does that got "
+    "no processor for a while.",
+    sees="That it `answers and is no longer ready during an ingest`, to `stop it`, and that a new "
+    "run `goes on where it stopped`.",
+    kept="The stored batch; the next run adds the rest alone.",
+)
+def test_a_server_that_is_no_longer_ready_says_so(client, monkeypatch, seen):
+    rows = [row("1", "red"), row("2", "blue")]
+    upsert = client.upsert
+
+    def refuse_the_second(collection, values):
+        if vectorstore.count(client, collection):
+            raise MilvusException(1, "service not ready[standalone=1]: Abnormal")
+        return upsert(collection, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "upsert", refuse_the_second)
+        with pytest.raises(ConnectionError) as caught:
+            ingest(client, rows, batch_size=1)
+    seen(caught.value)
+    assert [identifier for identifier, *_ in stored(client)] == ["1"]
+    assert ingest(client, rows) == (1, 0, 1)
 
 
 @pytest.mark.fault(

@@ -16,6 +16,7 @@ from pymilvus.exceptions import ConnectionConfigException, MilvusException
 from course_utils import files
 
 UNREACHABLE = 2  # pymilvus's code for a server that doesn't answer
+NOT_READY = "service not ready"  # one that lost touch with its own parts, such as etcd, says so
 OLDEST_SERVER = (2, 3)  # the first with `upsert`, by which `ingest` writes
 
 ANSWER_S = 10
@@ -117,8 +118,8 @@ def release(uri: str | Path) -> None:
 def explain_lost_server(doing: str, advice: str) -> Iterator[None]:
     """Turn the errors of a server that went away into a `ConnectionError` that says so.
 
-    One that is there and gives no answer in time raises a `TimeoutError`, and Milvus Lite on a
-    full disk an `OSError`.
+    So does one that answers and isn't ready. One that is there and gives no answer in time raises a
+    `TimeoutError`, and Milvus Lite on a full disk an `OSError`.
     """
     try:
         yield
@@ -132,6 +133,11 @@ def explain_lost_server(doing: str, advice: str) -> Iterator[None]:
             raise TimeoutError(
                 f"the Milvus server gave no answer within {CALL_S} s during {doing}; look at its "
                 f"load and its log. Then {advice}"
+            ) from error
+        if NOT_READY in said:
+            raise ConnectionError(
+                f"the Milvus server answers and is no longer ready during {doing}, as after a time "
+                f"without processor or disk; stop it. Then {advice}"
             ) from error
         if isinstance(error, MilvusException) and error.code != UNREACHABLE:
             raise
