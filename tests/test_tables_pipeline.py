@@ -191,6 +191,17 @@ def test_the_training_texts_are_the_filed_tickets_and_no_group_is_in_two_splits(
     assert len(set.union(*groups)) == sum(len(group) for group in groups)
 
 
+def test_too_few_tickets_to_divide_are_all_for_training(shop, tmp_path):
+    filed = shop.tables["tickets"].dropna(subset=["category"]).head(2)
+    export.write_folder(tmp_path, shop.tables | {"tickets": filed}, shop.findings, shop.set_aside)
+    lines = {
+        name: (tmp_path / "training" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        for name in ("train", "dev", "test")
+    }
+    assert [json.loads(line)["id"] for line in lines["train"]] == list(filed["ticket_id"])
+    assert lines["dev"] == lines["test"] == []
+
+
 def test_the_same_files_give_the_same_bytes(small, tmp_path):
     for name in ("one", "two"):
         pipeline.prepare(small, tmp_path / name, progress=False)

@@ -191,8 +191,9 @@ def test_a_split_that_cannot_be_made_is_refused():
         split_by_group(frame, [0] * 4, shares=halves)
     with pytest.raises(ValueError, match=r"shares .* add to 0\.9"):
         split_by_group(frame, range(4), shares={"x": 0.5, "y": 0.4})
-    with pytest.raises(ValueError, match="give shares above 0"):
-        split_by_group(frame, range(4), shares={"x": 1.5, "y": -0.5})
+    for shares in ({"x": 1.5, "y": -0.5}, {}):
+        with pytest.raises(ValueError, match="give shares above 0"):
+            split_by_group(frame, range(4), shares=shares)
     with pytest.raises(ValueError, match=r"'label' is no column of frame; there are text, other$"):
         split_by_group(frame, range(4), shares=halves, stratify="label")
     remedy = r"make it with pd\.Series\(groups, index=frame\.index\)$"
