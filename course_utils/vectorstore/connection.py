@@ -137,7 +137,7 @@ def explain_lost_server(doing: str, advice: str) -> Iterator[None]:
         if NOT_READY in said:
             raise ConnectionError(
                 f"the Milvus server answers and is no longer ready during {doing}, as after a time "
-                f"without processor or disk; stop it. Then {advice}"
+                f"without processor or disk; stop it, and {advice}"
             ) from error
         if isinstance(error, MilvusException) and error.code != UNREACHABLE:
             raise
