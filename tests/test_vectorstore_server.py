@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -82,6 +84,25 @@ def test_a_folder_serves_one_server_and_a_second_says_so(tmp_path, seen):
         server.start(folder)
     seen(caught.value)
     shutil.rmtree(folder)
+
+
+@pytest.mark.fault(
+    "Two notebooks at once",
+    breaks="Three notebooks start Milvus servers at the same moment, each on a folder of its own.",
+    sees="Three servers that answer: no two take the same port.",
+    kept="What each has in its folder.",
+)
+@needs_server
+@pytest.mark.slow
+def test_servers_that_start_at_once_take_different_ports(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    with ThreadPoolExecutor(len(folders)) as pool, ExitStack() as stack:
+        running = [stack.enter_context(each) for each in pool.map(server.start, folders)]
+        assert len({each.uri for each in running}) == len(folders)
+        for each in running:
+            assert vectorstore.connect(each.uri).list_collections() == []
+    for folder in folders:
+        shutil.rmtree(folder)
 
 
 START_AND_WAIT = """

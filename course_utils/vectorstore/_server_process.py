@@ -28,13 +28,14 @@ def main(data: str, ports: dict[str, int], wait_s: float) -> None:
     except Timeout:
         print(json.dumps({"failure": "another server has this folder"}), flush=True)
         return
-    os.environ["ETCD_CONFIG_PATH"] = str(_write_etcd_config(Path(data), ports))
-    config = MilvusServerConfig(
-        data_dir=data, proxy_port=ports["proxy"], etcd_port=ports["etcd_client"]
-    )
+    health, etcd_peer = ports.pop("health"), ports.pop("etcd_peer")  # not of the wheel's settings
+    os.environ["ETCD_CONFIG_PATH"] = str(_write_etcd_config(Path(data), ports["etcd"], etcd_peer))
+    numbers = {f"{part}_port": number for part, number in ports.items()}
+    config = MilvusServerConfig(data_dir=data, **numbers)
     # Of a server that was killed, the next one waits this long before it loads collections.
     config.set("common.session.ttl", SESSION_TTL_S)
     server = MilvusServer(config, wait_for_started=False)
+    server.webservice_port = health
     server.start()
     process = server.server_proc
     try:
@@ -50,10 +51,10 @@ def main(data: str, ports: dict[str, int], wait_s: float) -> None:
             process.kill()
 
 
-def _write_etcd_config(data: Path, ports: dict[str, int]) -> Path:
+def _write_etcd_config(data: Path, client_port: int, peer_port: int) -> Path:
     """Write the ports of the embedded etcd, which two servers would else both want as 2380."""
-    client = f"http://127.0.0.1:{ports['etcd_client']}"
-    peer = f"http://127.0.0.1:{ports['etcd_peer']}"
+    client = f"http://127.0.0.1:{client_port}"
+    peer = f"http://127.0.0.1:{peer_port}"
     path = data / "configs" / "etcd.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(

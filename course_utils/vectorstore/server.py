@@ -22,6 +22,22 @@ from typing import Self
 
 REQUIREMENT = "pip install milvus (Linux on x86-64 only)"
 _PROGRAM = Path(__file__).with_name("_server_process.py")
+# Each part of the server listens. Left to itself, the wheel counts up from the same numbers in every
+# server, and two that start at once take the same.
+_PARTS = (
+    "proxy",
+    "proxy_internal",
+    "root_coord",
+    "query_coord",
+    "query_node",
+    "index_coord",
+    "index_node",
+    "data_coord",
+    "data_node",
+    "etcd",
+    "etcd_peer",
+    "health",
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ def start(data: Path, *, port: int | None = None, wait_s: float = 120.0) -> Serv
         raise RuntimeError(f"no Milvus server can be started: {reason}")
     data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)
-    ports = dict(zip(("proxy", "etcd_client", "etcd_peer"), _free_ports(3), strict=True))
+    ports = dict(zip(_PARTS, _free_ports(len(_PARTS)), strict=True))
     if port is not None:
         ports["proxy"] = port
     log = data / "launcher.log"
@@ -117,11 +133,11 @@ def _first_line(process: subprocess.Popen, wait_s: float) -> bytes:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
+    """Return ports that are free now on every address, since the server listens on all."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
-            each.bind(("127.0.0.1", 0))
+            each.bind(("", 0))
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:
