@@ -22,8 +22,8 @@ from typing import Self
 
 REQUIREMENT = "pip install milvus (Linux on x86-64 only)"
 _PROGRAM = Path(__file__).with_name("_server_process.py")
-# Each part of the server listens. Left to itself, the wheel counts up from the same numbers in every
-# server, and two that start at once take the same.
+# Each part of the server listens. Left to itself, the wheel counts up from the same numbers for
+# every server, and two that start at once take the same.
 _PARTS = (
     "proxy",
     "proxy_internal",
