@@ -34,8 +34,9 @@ GAINED = (
     "answers such a question."
 )
 MILLION = (
-    "With a million rows, which takes `python -m benchmarks ingest --million`, the client's peak was "
-    "309 MB on 27 November 2026: 152 bytes a row, for the ids that it keeps to tell a repeated one."
+    "With a million rows, which takes `python -m benchmarks ingest --million`, the client's peak "
+    "was 309 MB on 27 November 2026: some 150 bytes a row, for the ids that it keeps to tell a "
+    "repeated one."
 )
 
 
