@@ -27,17 +27,6 @@ from course_utils.vectorstore import server
 DIM = 384
 BATCH = 256
 COLLECTION = "bench"
-SERVER = "the server"
-GAINED = (
-    "Until 27 November 2026 a first ingest asked the server for each 1000 ids whether they are "
-    "there, as a second one still does, and the ratio was 0.30: the server waits 0.2 s before it "
-    "answers such a question."
-)
-MILLION = (
-    "With a million rows, which takes `python -m benchmarks ingest --million`, the client's peak "
-    "was 309 MB on 27 November 2026: some 150 bytes a row, for the ids that it keeps to tell a "
-    "repeated one."
-)
 
 
 class ManyRows(Sequence):
@@ -77,7 +66,7 @@ def run(*, small: bool, million: bool = False) -> list[Comparison]:
             return rows
         say("starting a Milvus server")
         with server.start(folder / "server") as running:
-            rows += against_client(SERVER, running.uri, number, rounds)
+            rows += against_client("the server", running.uri, number, rounds)
             sizes = [1000, 2000] if small else [10_000, 100_000]
             rows += memory(running.uri, [*sizes, 1_000_000] if million else sizes)
         return rows
@@ -121,15 +110,7 @@ def against_client(name: str, uri: Path | str, number: int, rounds: int) -> list
     ours = measured["ingest"]
     what = f"rows stored in {name}"
     return [
-        Comparison(
-            "ingest",
-            what,
-            "rows/s",
-            ours,
-            "MilvusClient.upsert",
-            measured["upsert"],
-            note=GAINED if name == SERVER else "",
-        ),
+        Comparison("ingest", what, "rows/s", ours, "MilvusClient.upsert", measured["upsert"]),
         Comparison("ingest", what, "rows/s", ours, "MilvusClient.insert", measured["insert"]),
         Comparison(
             "ingest",
@@ -184,7 +165,6 @@ def memory(uri: str, sizes: list[int]) -> list[Comparison]:
             peaks[0],
             less_is_better=True,
             goal=0.9,
-            note=MILLION if number == 100_000 else "",
             why_missed="`ingest` keeps the id of each row, so that it can refuse a repeated one "
             "before it stores any.",
         )
