@@ -346,6 +346,15 @@ def test_rows_that_cannot_be_stored_are_set_aside_and_the_rest_is_stored(client,
     assert lines[5]["values"]["shelf"] == "nan"
 
 
+def test_ids_with_one_hash_are_told_apart(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(ingesting, "_id_hash", lambda row: 7)
+    path = tmp_path / "rows.jsonl"
+    rows = [row("1", "red"), row("2", "blue"), row("3", "red"), row("2", "red")]
+    assert ingest(client, rows, set_aside=path) == (3, 0, 0)
+    [line] = set_aside_lines(path)
+    assert line["reason"] == "repeats the id '2' of rows[1], and one of them would be lost"
+
+
 def test_half_a_character_is_set_aside_and_comes_back(client, tmp_path):
     path = tmp_path / "rows.jsonl"
     ingest(client, [row("1", "\ud800")], set_aside=path)

@@ -96,9 +96,9 @@ def ingest(
     and a run that was killed goes on where it stopped. If the collection has a field
     `content_hash`, it is filled here and compared in place of the texts.
 
-    It goes over the rows twice: first it checks all, then it asks, embeds and writes a block at a
-    time. Between the two it keeps nothing but the ids, so rows may be read from a file as they
-    are asked for.
+    It goes over the rows three times: for ids that are there twice, for other faults, and to ask,
+    embed and write a block at a time. In between it keeps 8 bytes a row at most, so rows may be
+    read from a file as they are asked for.
 
     Writes by `upsert`: `insert` with a known key replaces the row on Milvus Lite, but a Milvus
     2.3 server keeps both. In a collection with a partition key, where upsert has a fault of its
@@ -190,6 +190,7 @@ def _unfit_rows(
 ) -> set[int]:
     """Set aside the rows that can't be stored; return their places."""
     expected = set(fields) - {HASH_FIELD} - (set() if with_vectors else {VECTOR_FIELD})
+    doubted = _repeated_hashes(rows)
     unfit: set[int] = set()
     first: dict[str, int] = {}
     for number, given in enumerate(rows):
@@ -203,9 +204,20 @@ def _unfit_rows(
         if problem:
             aside.add(number, given, problem)
             unfit.add(number)
-        else:
+        elif _id_hash(row) in doubted:
             first[row[ID_FIELD]] = number
     return unfit
+
+
+def _repeated_hashes(rows: Sequence[dict[str, Any]]) -> set[int]:
+    """Return the ids' hashes that more than one row has; to keep each id takes 150 bytes a row."""
+    hashes = np.fromiter(map(_id_hash, rows), dtype=np.int64, count=len(rows))
+    hashes.sort()
+    return set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+
+
+def _id_hash(row: dict[str, Any]) -> int:
+    return hash(str(row.get(ID_FIELD)))  # as text: a row still unchecked may have a list there
 
 
 def _changed_rows(
