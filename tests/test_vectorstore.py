@@ -164,7 +164,7 @@ class Fetched(Sequence):
 
 
 def test_after_the_check_rows_are_read_again_block_by_block(client, monkeypatch):
-    monkeypatch.setattr(ingesting, "LOOKUP_ROWS", 2)
+    monkeypatch.setattr(ingesting, "WHOLE_ROWS", 2)
     rows = Fetched([row(str(number), "red") for number in range(5)])
     read_by_then = []
 
@@ -177,19 +177,35 @@ def test_after_the_check_rows_are_read_again_block_by_block(client, monkeypatch)
 
 
 def test_only_a_collection_with_rows_is_asked_which_it_holds(client, monkeypatch):
-    rows, asked = [row(str(number), "red") for number in range(4)], []
-    query = client.query
+    rows = [row(str(number), "red") for number in range(4)]
+    asked = filters_asked(client, monkeypatch)
+    monkeypatch.setattr(ingesting, "WHOLE_ROWS", 2)
+    assert ingest(client, rows) == (4, 0, 0)
+    assert asked == [""]
+    assert ingest(client, [row("0", "blue"), *rows[1:]]) == (0, 1, 3)
+    assert asked[2:] == [id_filter("id", ["0", "1"]), id_filter("id", ["2", "3"])]
+
+
+def test_hashes_are_asked_for_in_larger_blocks_than_whole_rows(client, monkeypatch):
+    make_collection(client, "other", **HASH)
+    rows = [row(str(number), "red") for number in range(5)]
+    ingest(client, rows, collection="other")
+    asked = filters_asked(client, monkeypatch)
+    monkeypatch.setattr(ingesting, "WHOLE_ROWS", 2)
+    monkeypatch.setattr(ingesting, "LOOKUP_ROWS", 4)
+    assert ingest(client, rows, collection="other") == (0, 0, 5)
+    assert asked[1:] == [id_filter("id", ["0", "1", "2", "3"]), id_filter("id", ["4"])]
+
+
+def filters_asked(client, monkeypatch):
+    asked, query = [], client.query
 
     def note(collection, **options):
         asked.append(options["filter"])
         return query(collection, **options)
 
     monkeypatch.setattr(client, "query", note)
-    monkeypatch.setattr(ingesting, "LOOKUP_ROWS", 2)
-    assert ingest(client, rows) == (4, 0, 0)
-    assert asked == [""]
-    assert ingest(client, [row("0", "blue"), *rows[1:]]) == (0, 1, 3)
-    assert asked[2:] == [id_filter("id", ["0", "1"]), id_filter("id", ["2", "3"])]
+    return asked
 
 
 def test_search_returns_the_most_similar_first_with_its_fields(client):
