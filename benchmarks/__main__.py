@@ -21,7 +21,6 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("topics", nargs="*", help=f"of {', '.join(TOPICS)}; all by default")
     parser.add_argument("--small", action="store_true", help="tiny sizes; the figures mean nothing")
-    parser.add_argument("--million", action="store_true", help="also ingest a million rows")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)  # of a topic's own process
     options = parser.parse_args(arguments)
     if unknown := [topic for topic in options.topics if topic not in TOPICS]:
@@ -36,7 +35,7 @@ def run_here(options: argparse.Namespace) -> int:
     noise.hide_known()
     [topic] = options.topics
     module = importlib.import_module(f"benchmarks.{topic}")
-    rows = module.run(small=options.small, million=options.million)
+    rows = module.run(small=options.small)
     text = json.dumps([row.as_json() for row in rows])
     files.write_text(options.write, text)
     return 0
@@ -48,14 +47,14 @@ def run_apart(options: argparse.Namespace) -> int:
     print(f"{described['processor']}, {described['cores']} cores, load {described['load_before']}")
     rows: list[Comparison] = []
     failed, seconds = [], {}
-    flags = [name for name in ("small", "million") if getattr(options, name)]
+    flags = ["--small"] if options.small else []
     with tempfile.TemporaryDirectory() as folder:
         for topic in options.topics or TOPICS:
             print(f"==> {topic}", flush=True)
             path = Path(folder) / f"{topic}.json"
             command = [sys.executable, "-m", "benchmarks", topic, "--write", str(path)]
             started = time.perf_counter()
-            subprocess.run([*command, *(f"--{flag}" for flag in flags)], check=False)
+            subprocess.run([*command, *flags], check=False)
             seconds[topic] = round(time.perf_counter() - started)
             if path.is_file():
                 plain = json.loads(path.read_text(encoding="utf-8"))

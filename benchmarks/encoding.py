@@ -23,7 +23,7 @@ from course_utils.embeddings import finetuned
 BATCH = 32  # what `encode` takes by default
 
 
-def run(*, small: bool, million: bool = False) -> list[Comparison]:
+def run(*, small: bool) -> list[Comparison]:
     """Return the rows of the topic."""
     embedder = models.load_embedder("all-MiniLM-L6-v2", device="cpu")
     texts = shop_texts()[: 32 if small else 400]

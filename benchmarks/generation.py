@@ -33,7 +33,7 @@ COMPILED = (
 )
 
 
-def run(*, small: bool, million: bool = False) -> list[Comparison]:
+def run(*, small: bool) -> list[Comparison]:
     """Return the rows of the topic."""
     model, tokenizer = models.load_causal_lm(MODEL, dtype=torch.float32, device="cpu")
     new_tokens, rounds = (4, 1) if small else (32, 3)

@@ -9,7 +9,7 @@ from course_utils import runtime
 BUDGET_MINUTES = 30.0  # for the course on two cores
 
 
-def run(*, small: bool, million: bool = False) -> list[Comparison]:
+def run(*, small: bool) -> list[Comparison]:
     """Return a row for each lesson's minutes and memory, and their sum against the budget."""
     path = (runtime.project_dir() or runtime.PACKAGE_DIR) / "build" / "executed" / "summary.json"
     if not path.is_file():

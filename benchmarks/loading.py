@@ -31,7 +31,7 @@ next(generation.stream(model, tokenizer, chat))
 """
 
 
-def run(*, small: bool, million: bool = False) -> list[Comparison]:
+def run(*, small: bool) -> list[Comparison]:
     """Return the rows of the topic."""
     models.find_causal_lm(MODEL)  # converted before the formats are measured
     rounds = 1 if small else 2

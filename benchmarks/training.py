@@ -31,7 +31,7 @@ NOTES_ADAPTER = LoraConfig(
 )
 
 
-def run(*, small: bool, million: bool = False) -> list[Comparison]:
+def run(*, small: bool) -> list[Comparison]:
     """Return the rows of the topic."""
     base, tokenizer = models.load_causal_lm(text_to_sql.MODEL, dtype=torch.float32, device="cpu")
     base.set_attn_implementation("eager")
