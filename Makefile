@@ -94,9 +94,9 @@ solutions: setup  ## the lessons with each exercise solved into build/solutions/
 	@$(RUN) tests/run_notebooks.py --solutions
 
 # Apart from make test: it takes three times as long, and 2 GB of disk while it runs.
-orders: setup  ## each lesson alone, all in reverse order, each twice in one kernel
+orders: setup  ## all lessons in reverse order; each alone, and again in the same kernel
 	@echo "==> notebooks in other orders, each from an empty folder of artifacts"
-	@$(RUN) tests/run_notebooks.py --alone --reverse --twice
+	@$(RUN) tests/run_notebooks.py --reverse --twice
 
 # One execution serves both: neither command runs a lesson that nothing has changed for.
 course: $(SITE) $(EXECUTED)  ## run every lesson and make a reader of them in build/course/

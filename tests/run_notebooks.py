@@ -3,9 +3,9 @@
     python tests/run_notebooks.py             all lessons
     python tests/run_notebooks.py 00 07       these
     python tests/run_notebooks.py --solutions each exercise solved, under COURSE_STRICT=1
-    python tests/run_notebooks.py --alone     each from nothing that another lesson made
     python tests/run_notebooks.py --reverse   the last lesson first, from nothing at the start
-    python tests/run_notebooks.py --twice     each twice in one kernel: Run All, and again
+    python tests/run_notebooks.py --twice     each alone, from nothing that another lesson made, and
+                                              then once more in the same kernel: Run All, and again
 
 nbmake runs a copy under `build/executed/`, so the lessons in `notebooks/` stay stripped, and
 `summary.json` beside the copies says what each took. The course's pages are made of both. A
@@ -32,9 +32,8 @@ import write_solutions
 EXECUTED = notebook_rules.ROOT / "build" / "executed"
 TIMEOUT_S = 900
 ORDERS = {
-    "alone": "each from an empty folder of artifacts",
     "reverse": "the last lesson first, from an empty folder of artifacts",
-    "twice": "each twice in one kernel, from an empty folder of artifacts",
+    "twice": "each alone, from an empty folder of artifacts, and once more in the same kernel",
 }
 
 
@@ -93,7 +92,7 @@ def double(path: Path) -> None:
 
 
 def run_in_order(lessons: list[Path], order: str) -> list[str]:
-    """Run lessons alone, in reverse or twice, apart from `artifacts/`; return their problems."""
+    """Run lessons in reverse, or each twice, apart from `artifacts/`; return their problems."""
     into = EXECUTED / order
     shutil.rmtree(into, ignore_errors=True)
     problems = []
