@@ -170,7 +170,7 @@ latest:  ## the tests against the newest releases of every package
 	@$(MAKE) -C build/latest unit notebooks
 
 # docs/make_benchmarks.py takes the figures over into the page, when the machine was idle.
-bench: $(BENCH)  ## speed and memory side by side, as a table of ratios (15 minutes)
+bench: $(BENCH)  ## speed and memory side by side, as a table of ratios (16 minutes)
 	@$(RUN) -m benchmarks
 
 data: setup  ## write the seeded files, their checksums and the pages of docs/ again
