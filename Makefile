@@ -93,7 +93,7 @@ solutions: setup  ## the lessons with each exercise solved into build/solutions/
 	@echo "==> notebooks with their solutions, each check held to pass"
 	@$(RUN) tests/run_notebooks.py --solutions
 
-# Apart from make test: it takes three times as long, and 2 GB of disk while it runs.
+# Apart from make test: it takes more than twice as long, and 2 GB of disk while it runs.
 orders: setup  ## all lessons in reverse order; each alone, and again in the same kernel
 	@echo "==> notebooks in other orders, each from an empty folder of artifacts"
 	@$(RUN) tests/run_notebooks.py --reverse --twice

@@ -96,10 +96,11 @@ def run_in_order(lessons: list[Path], order: str) -> list[str]:
     into = EXECUTED / order
     shutil.rmtree(into, ignore_errors=True)
     problems = []
-    for path in reversed(lessons) if order == "reverse" else lessons:
-        if order != "reverse":
+    twice = order == "twice"
+    for path in lessons if twice else reversed(lessons):
+        if twice:
             shutil.rmtree(into / "artifacts", ignore_errors=True)
-        problems += run(path, into=into, artifacts=into / "artifacts", twice=order == "twice")
+        problems += run(path, into=into, artifacts=into / "artifacts", twice=twice)
     shutil.rmtree(into / "artifacts", ignore_errors=True)
     return problems
 

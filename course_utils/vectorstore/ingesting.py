@@ -99,8 +99,8 @@ def ingest(
     `content_hash`, it is filled here and compared in place of the texts.
 
     It goes over the rows three times: for ids that are there twice, for other faults, and to ask,
-    embed and write a block at a time. In between it keeps 8 bytes a row at most, so rows may be
-    read from a file as they are asked for.
+    embed and write a block at a time. Of a good row it keeps 8 bytes at most, so rows may be read
+    from a file as they are asked for.
 
     Writes by `upsert`: `insert` with a known key replaces the row on Milvus Lite, but a Milvus
     2.3 server keeps both. In a collection with a partition key, where upsert has a fault of its
